@@ -1,0 +1,35 @@
+# Everything lies in dev/; this file only names the commands.
+PYTHON ?= python3
+DEV = $(PYTHON) -m dev
+
+.PHONY: help demo test lint simulator odoo clean
+
+help:
+	@echo "make demo       both sides with sample data, coupled and synchronized, then"
+	@echo "                served until Ctrl-C (SERVE=0: stop after the summary)"
+	@echo "make test       every test (TAGS=: as Odoo's --test-tags, or pure)"
+	@echo "make lint       every static check"
+	@echo "make simulator  a local Dataverse (PORT=, DATA= a folder, HTTP_PORT=)"
+	@echo "make odoo       Odoo with the addon, to develop on (PORT=; for a simulator"
+	@echo "                HOSTS=localhost:8443 and CA= the file that it names)"
+	@echo "make clean      remove .local/"
+	@echo "PYTHON= names a Python 3.11 to 3.13, ODOO_PATH= an existing Odoo 19 source,"
+	@echo "PGHOST= with PGPORT=, PGUSER=, PGPASSWORD= an existing PostgreSQL."
+
+demo:
+	@$(DEV) demo
+
+test:
+	@$(DEV) test --tags='$(TAGS)'
+
+lint:
+	@$(DEV) lint
+
+simulator:
+	@$(DEV) simulator --port='$(PORT)' --data='$(DATA)' --http-port='$(HTTP_PORT)'
+
+odoo:
+	@$(DEV) odoo --port='$(PORT)' --hosts='$(HOSTS)' --ca='$(CA)'
+
+clean:
+	@$(DEV) clean

@@ -1,0 +1,42 @@
+"""A client of the Dataverse Web API, on requests and msal; knows nothing of Odoo.
+
+In short: a TokenProvider signs in with a credential, a Client talks to one environment,
+a Table describes its rows, an Operation is one change, and DataverseError is the only
+exception that leaves the package besides ValueError for wrong arguments.
+"""
+
+from . import batch, query
+from .auth import CertificateCredential, SecretCredential, TokenProvider
+from .batch import Operation, Outcome
+from .changes import ChangePage
+from .client import Client, TableSummary, WhoAmI
+from .errors import Classification, DataverseError, classify, phrase
+from .faults import FAULTS, Fault
+from .metadata import Column, Problem, Row, Table, check
+from .transport import Response
+
+__all__ = [
+    "FAULTS",
+    "CertificateCredential",
+    "ChangePage",
+    "Classification",
+    "Client",
+    "Column",
+    "DataverseError",
+    "Fault",
+    "Operation",
+    "Outcome",
+    "Problem",
+    "Response",
+    "Row",
+    "SecretCredential",
+    "Table",
+    "TableSummary",
+    "TokenProvider",
+    "WhoAmI",
+    "batch",
+    "check",
+    "classify",
+    "phrase",
+    "query",
+]

@@ -1,0 +1,80 @@
+"""Databases: a template with Odoo installed, clones of it, and their end.
+
+Installing Odoo takes most of a minute, cloning a quarter of a second.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from . import process, say, server
+from .paths import CHECKOUT, FILESTORE, REQUIREMENTS_LOCK, conf_file, fingerprint
+from .postgres import sql
+from .python_env import version
+
+TEMPLATE_MODULES = "contacts"
+COMPILE_ASSETS = 'env["ir.qweb"]._pregenerate_assets_bundles()\nenv.cr.commit()\n'
+
+
+def template(odoo: Path) -> str:
+    """The name of a database with `contacts` installed and its assets compiled.
+
+    :param odoo: the folder that holds the package folder `odoo`; another one, or other
+        libraries, lead to another template
+    """
+    libraries = REQUIREMENTS_LOCK.read_text()
+    key = fingerprint(odoo, libraries, version(), TEMPLATE_MODULES, COMPILE_ASSETS)
+    name = named(f"template_{key}")
+    with process.alone("template"):
+        if exists(name) and (FILESTORE / name).exists():
+            say.there(f"template database: {TEMPLATE_MODULES} installed")
+            return name
+        unfinished = f"{name}_unfinished"
+        drop(name)
+        drop(unfinished)
+        with say.step(f"template database: {TEMPLATE_MODULES} installed"):
+            server.run_odoo(unfinished, "-i", TEMPLATE_MODULES, "--stop-after-init")
+        with say.step("template database: assets compiled"):
+            server.run_odoo_script(unfinished, COMPILE_ASSETS)
+        (FILESTORE / unfinished).rename(FILESTORE / name)
+        sql(f'ALTER DATABASE "{unfinished}" RENAME TO "{name}"')
+        drop(unfinished)  # its configuration is left
+    return name
+
+
+def clone(source: str, name: str) -> None:
+    """Make the database `name` a copy of `source`, in place of what it was.
+
+    Its files are links to the same contents, which Odoo never changes in place.
+    """
+    drop(name)
+    sql(f'CREATE DATABASE "{name}" TEMPLATE "{source}"')
+    if (FILESTORE / source).exists():
+        shutil.copytree(FILESTORE / source, FILESTORE / name, copy_function=os.link)
+
+
+def drop(name: str) -> None:
+    """Remove a database, its files and its configuration, as far as they are there."""
+    sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    shutil.rmtree(FILESTORE / name, ignore_errors=True)
+    conf_file(name).unlink(missing_ok=True)
+
+
+def exists(name: str) -> bool:
+    return bool(sql(f"SELECT 1 FROM pg_database WHERE datname = '{name}'"))
+
+
+def named(purpose: str) -> str:
+    """A name for a database of this checkout, which may share a server with others."""
+    return f"dataverse_{CHECKOUT}_{purpose}"
+
+
+def drop_left_behind() -> None:
+    """Remove the test databases of runs that were killed."""
+    prefix = named("test_")
+    names = sql(f"SELECT datname FROM pg_database WHERE datname LIKE '{prefix}%'")
+    for name in names.split():
+        if not Path("/proc", name.removeprefix(prefix)).exists():
+            drop(name)

@@ -1,0 +1,127 @@
+"""All tests, and one honest line about them."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+from . import database, environment, process, say, server
+from .paths import ADDON, LOCAL, LOGS, ROOT, SCREENSHOTS
+from .python_env import PYTHON
+
+PURE = "pure"
+PURE_TESTS = ROOT / "tests" / "pure"
+ODOO_TESTS = Path(__file__).with_name("odoo_tests.py")
+
+
+class Outcome(NamedTuple):
+    """How many tests passed and failed; what else went wrong counts as failed."""
+
+    passed: int
+    failed: int
+
+    def confirmed(self, what: str, status: int) -> Outcome:
+        """The outcome of a process that has ended, with its status taken to account."""
+        if status and not self.failed:
+            say.line(f"{what} ended with status {status}")
+        elif not self.passed + self.failed:
+            say.line(f"{what}: no test ran, or there is no result")
+        else:
+            return self
+        return Outcome(self.passed, self.failed + 1)
+
+
+def run(tags: str = "") -> int:
+    """Run the tests; the last line on standard output is `N passed, N failed`.
+
+    :param tags: empty for all tests, `pure` for those without Odoo, otherwise Odoo's
+        `--test-tags` for Odoo's alone
+    :return: 0 if all of them passed
+    """
+    LOGS.mkdir(parents=True, exist_ok=True)
+    if tags == PURE:
+        environment.prepare_python()
+        outcomes = [_pure()]
+    else:
+        with environment.ready(tours=True) as template:
+            outcomes = [] if tags else [_pure()]
+            outcomes.append(_odoo(template, tags or f"/{ADDON}"))
+    total = Outcome(*map(sum, zip(*outcomes, strict=True)))
+    print(f"{total.passed} passed, {total.failed} failed", flush=True)
+    return int(total.failed > 0)
+
+
+def _pure() -> Outcome:
+    report = LOGS / "pure.xml"
+    report.unlink(missing_ok=True)
+    # With the tests as its root pytest never sees the packages above them, which
+    # import Odoo.
+    status = process.call(
+        *(PYTHON, "-m", "pytest", "-q", "--rootdir=.", f"--junitxml={report}", "."),
+        cwd=PURE_TESTS,
+        env=process.base_environment(),
+    )
+    return read_junit(report).confirmed("The pure tests", status)
+
+
+def _odoo(template: str, tags: str) -> Outcome:
+    result, log = LOGS / "test.json", LOGS / "test.log"
+    for old in (result, log):
+        old.unlink(missing_ok=True)
+    database.drop_left_behind()
+    shutil.rmtree(SCREENSHOTS, ignore_errors=True)
+    name = database.named(f"test_{os.getpid()}")
+    say.line(f"Odoo's tests {tags}; log in {log}, screenshots in {SCREENSHOTS}")
+    try:
+        with say.step("template database: cloned"):
+            database.clone(template, name)
+        status = process.call(
+            *(PYTHON, "-P", ODOO_TESTS, result, "-c", server.odoo_conf(name)),
+            *("-i", ADDON, "--test-tags", tags, "--stop-after-init"),
+            *(f"--http-port={process.free_port()}", "--max-cron-threads=0"),
+            *("--screenshots", SCREENSHOTS, "--logfile", log),
+            # Odoo's own runner has no fixed folder either.
+            cwd=LOCAL,
+            env=server.odoo_environment(),
+        )
+    finally:
+        database.drop(name)
+    return read_ledger(result).confirmed("Odoo", status)
+
+
+def read_junit(report: Path) -> Outcome:
+    """Count the tests in pytest's report; each once, skipped ones not at all.
+
+    A report that is not there or broken has no tests.
+    """
+    try:
+        cases = ElementTree.parse(report).iter("testcase")
+    except (OSError, ElementTree.ParseError):
+        return Outcome(0, 0)
+    verdicts: dict[tuple[str | None, str | None], set[str]] = {}
+    for case in cases:
+        name = (case.get("classname"), case.get("name"))
+        verdicts.setdefault(name, set()).update(child.tag for child in case)
+    failed = sum(bool(tags & {"failure", "error"}) for tags in verdicts.values())
+    skipped = sum(tags == {"skipped"} for tags in verdicts.values())
+    return Outcome(len(verdicts) - failed - skipped, failed)
+
+
+def read_ledger(result: Path) -> Outcome:
+    """Count the tests in the result file of `odoo_tests`.
+
+    A file that is not there or broken has no tests.
+    """
+    try:
+        ledger = json.loads(result.read_text())
+    except (OSError, ValueError):
+        return Outcome(0, 0)
+    for name, reason in ledger["failed"].items():
+        last = (reason.strip() or "no reason given").splitlines()[-1]
+        print(f"FAILED {name}: {last}", file=sys.stderr)
+    return Outcome(len(ledger["passed"]), len(ledger["failed"]))

@@ -1,0 +1,405 @@
+"""Match before create: what is not coupled yet and belongs together."""
+
+from collections import defaultdict
+
+from odoo import api, models
+from odoo.fields import Domain
+from odoo.tools import SQL
+
+from .. import dataverse, sync
+from ..sync.words import narrowed
+
+# Keys in one filter: an address holds 32 KB, in a batch 64 KB.
+KEYS_PER_REQUEST = 50
+
+
+class IntegrationCouple(models.AbstractModel):
+    _name = "integration.engine.couple"
+    _description = "Finds and Makes Couplings"
+
+    # -- candidates -------------------------------------------------------------------
+
+    @api.model
+    def _candidates(self, session, items):
+        """Everything on either side that shares a key with an item without coupling.
+
+        Talks to Dataverse, so it runs while nothing is locked.
+
+        :return: ``(odoo, dataverse)``: ``{id: values in Odoo's terms}`` of the items
+            and of their possible counterparts, as :func:`sync.match` wants them, and
+            ``rows``: ``{guid: dataverse.Row}`` of the counterparts that were read
+        """
+        odoo, terms, rows = {}, {}, {}
+        free = [item for item in items if not item.coupling]
+        if not session.schema.criteria or not free:
+            return odoo, terms, rows
+        for item in free:
+            if item.res_id and item.odoo and not item.outside_odoo:
+                odoo[item.res_id] = item.odoo
+            if item.external_id and item.dataverse and not item.outside_dataverse:
+                terms[item.external_id] = self._in_odoo_terms(session, item.dataverse)
+        odoo |= self._odoo_candidates(session, terms.values(), odoo)
+        found = self._dataverse_candidates(session, odoo, terms)
+        for row in found:
+            rows[row.id] = row
+            terms[row.id] = self._in_odoo_terms(
+                session,
+                self.env["integration.engine.records"]._canonical_row(
+                    session, row.values
+                ),
+            )
+        if found:
+            odoo |= self._odoo_candidates(session, terms.values(), odoo)
+        return odoo, terms, rows
+
+    @api.model
+    def _in_odoo_terms(self, session, row):
+        """The key fields of a Dataverse row as Odoo would hold them."""
+        keys = {key for criterion in session.schema.criteria for key in criterion.keys}
+        values = {}
+        for group in session.schema.groups:
+            for line in group.lines:
+                if keys.isdisjoint(line.fields) or not line.columns:
+                    continue
+                try:
+                    values |= line.translate("odoo", row)
+                except sync.Untranslatable as problem:
+                    # Not coupled yet: still the same reference for matching.
+                    values |= dict.fromkeys(line.fields, problem.value)
+        return values
+
+    @api.model
+    def _odoo_candidates(self, session, terms, known):
+        """Uncoupled Odoo records in scope with a text key of one of ``terms``."""
+        wanted = defaultdict(set)
+        for criterion in session.schema.criteria:
+            name = self._text_key(session, criterion)
+            for values in terms:
+                if name and values.get(name) and criterion.key(values):
+                    wanted[name].add(values[name].lower())
+        ids = set()
+        for name, values in wanted.items():
+            self.env.cr.execute(
+                SQL(
+                    "SELECT id FROM %s WHERE lower(%s) = ANY(%s)",
+                    SQL.identifier(session.records._table),
+                    SQL.identifier(name),
+                    list(values),
+                )
+            )
+            ids.update(row[0] for row in self.env.cr.fetchall())
+        ids -= known.keys()
+        ids -= set(
+            self.env["integration.coupling"]
+            .search(
+                [("mapping_id", "=", session.mapping.id), ("res_id", "in", list(ids))]
+            )
+            .mapped("res_id")
+        )
+        records = self.env["integration.engine.records"]
+        return records._read(session, sorted(records._in_scope(session, ids)))
+
+    @api.model
+    def _text_key(self, session, criterion):
+        """The field of a criterion by which candidates are looked up in SQL."""
+        for name in criterion.keys:
+            field = session.records._fields[name]
+            if field.store and field.type in ("char", "text") and not field.translate:
+                return name
+        return None
+
+    @api.model
+    def _dataverse_candidates(self, session, odoo, known):
+        """Uncoupled rows with a key of one of the Odoo records.
+
+        :return: list of :class:`dataverse.Row` that are not in ``known``
+        """
+        filters = []
+        for criterion in session.schema.criteria:
+            conditions = [
+                condition
+                for values in odoo.values()
+                if criterion.key(values)
+                and (condition := self._condition(session, criterion, values))
+            ]
+            filters += [
+                dataverse.query.or_(*conditions[start : start + KEYS_PER_REQUEST])
+                for start in range(0, len(conditions), KEYS_PER_REQUEST)
+            ]
+        columns = self.env["integration.engine.capture"]._columns(session)
+        scope = session.mapping.integration_filter
+        found = {}
+        for condition in filters:
+            if scope:
+                condition = dataverse.query.and_(f"({condition})", f"({scope})")
+            for page in session.client.query(session.table, columns, filter=condition):
+                found |= {row.id: row for row in page if row.id not in known}
+        coupled = set(
+            self.env["integration.coupling"]
+            .search(
+                [
+                    ("mapping_id", "=", session.mapping.id),
+                    ("external_id", "in", list(found)),
+                ]
+            )
+            .mapped("external_id")
+        )
+        return [row for id_, row in found.items() if id_ not in coupled]
+
+    @api.model
+    def _condition(self, session, criterion, values):
+        """A filter for the rows with the keys of an Odoo record, or ``None``."""
+        parts = []
+        for group in session.schema.groups:
+            for line in group.lines:
+                if not set(line.fields) & set(criterion.keys) or not line.columns:
+                    continue
+                try:
+                    translated = line.translate("dataverse", values)
+                except sync.Untranslatable:
+                    return None
+                parts += [
+                    dataverse.query.eq(session.table.columns[column], value)
+                    for column, value in translated.items()
+                    if value is not None
+                ]
+        return dataverse.query.and_(*parts) if parts else None
+
+    # -- deciding ---------------------------------------------------------------------
+
+    @api.model
+    def _match(self, session, items, candidates):
+        """Find the counterpart of every item without coupling.
+
+        :param candidates: what :meth:`_candidates` returned
+        :return: ``{id(item): ("none" | "unique" | "ambiguous", counterpart)}``; the
+            counterpart of a unique match is the id on the other side, of an ambiguous
+            one the :class:`sync.Ambiguous`
+        """
+        odoo, terms, _rows = candidates
+        matching = sync.match(odoo, terms, session.schema.criteria)
+        by_odoo = {
+            pair.odoo_id: ("unique", pair.dataverse_id) for pair in matching.pairs
+        }
+        by_row = {
+            pair.dataverse_id: ("unique", pair.odoo_id) for pair in matching.pairs
+        }
+        for unclear in matching.ambiguous:
+            by_odoo |= dict.fromkeys(unclear.odoo_ids, ("ambiguous", unclear))
+            by_row |= dict.fromkeys(unclear.dataverse_ids, ("ambiguous", unclear))
+        result = {}
+        for item in items:
+            found = (
+                by_odoo.get(item.res_id)
+                if item.res_id
+                else by_row.get(item.external_id)
+            )
+            result[id(item)] = found or ("none", None)
+        return result
+
+    # -- making -----------------------------------------------------------------------
+
+    @api.model
+    def _couple(self, session, pairs):
+        """Make couplings. Both records exist; nothing is agreed between them yet.
+
+        :param pairs: list of ``(res_id, external_id)``
+        :return: the couplings, in that order
+        """
+        couplings = self.env["integration.coupling"]._insert(
+            session.mapping,
+            [
+                {"res_id": res_id, "external_id": external_id, "state": "pending"}
+                for res_id, external_id in pairs
+            ],
+        )
+        session.counts["coupled"] += len(couplings)
+        self._announce(session, couplings)
+        return couplings
+
+    @api.model
+    def _announce(self, session, couplings):
+        """Wake what waited for these records or rows."""
+        for coupling in couplings:
+            session.known[f"{session.table.name}({coupling.external_id})"] = (
+                coupling.res_id
+            )
+        self.env["integration.inbox"]._wake(
+            session.connection,
+            [f"odoo:{session.mapping.model},{c.res_id}" for c in couplings]
+            + [f"{session.table.name}({c.external_id})" for c in couplings],
+        )
+
+    # -- for people -------------------------------------------------------------------
+
+    @api.model
+    def _search_rows(self, session, text, limit=20):
+        """Rows whose name contains a text.
+
+        :return: list of :class:`dataverse.Row`
+        """
+        table = session.table
+        condition = (
+            f"contains({table.columns[table.primary_name].property},"
+            f"{dataverse.query.quote(text)})"
+        )
+        scope = session.mapping.integration_filter
+        if scope:
+            condition = dataverse.query.and_(condition, f"({scope})")
+        columns = self.env["integration.engine.capture"]._columns(session)
+        for page in session.client.query(
+            table,
+            columns,
+            filter=condition,
+            order_by=table.primary_name,
+            page_size=limit,
+        ):
+            return page[:limit]
+        return []
+
+    @api.model
+    def _suggest(self, session, res_id):
+        """Rows that the matching criteria find for a record.
+
+        :return: list of ``(dataverse.Row, reason)``, coupled rows left out
+        """
+        records = self.env["integration.engine.records"]
+        odoo = records._read(session, [res_id])
+        rows = self._dataverse_candidates(session, odoo, {})
+        suggestions = []
+        for row in rows:
+            terms = self._in_odoo_terms(
+                session, records._canonical_row(session, row.values)
+            )
+            reasons = [
+                ", ".join(
+                    session.records._fields[key]._description_string(self.env)
+                    for key in criterion.keys
+                )
+                for criterion in session.schema.criteria
+                if criterion.key(terms)
+                and criterion.key(terms) == criterion.key(odoo[res_id])
+            ]
+            if reasons:
+                suggestions.append((row, self.env._("same %s", "; ".join(reasons))))
+        return suggestions
+
+    @api.model
+    def _compare(self, session, res_id, row):
+        """Both sides of a pair, one entry a group of fields.
+
+        :param row: :class:`dataverse.Row`
+        :return: list of dicts ``key, label, odoo_value, dataverse_value, different``
+        """
+        records = self.env["integration.engine.records"]
+        odoo = records._read(session, [res_id])[res_id]
+        values = records._canonical_row(session, row.values)
+        records._know_references(session, [values])
+        rows = {"odoo": odoo, "dataverse": values}
+        direction = session.mapping.direction
+        remember = self.env["integration.engine.remember"]
+        groups = session.schema.without(records._skipped_fields(session, odoo))
+        return [
+            {
+                "key": group.key,
+                "label": session.schema.labels[group.key],
+                "odoo_value": remember._text(group.values("odoo", odoo)),
+                "dataverse_value": remember._text(group.values("dataverse", values)),
+                "different": not group.agrees(
+                    rows, narrowed(group.direction, direction)
+                ),
+            }
+            for group in groups
+            if group.fields and group.columns
+        ]
+
+    @api.model
+    def _pair_up(self, session, pairs, *, synchronize, choices=None):
+        """Couple pairs that a person chose or confirmed.
+
+        :param pairs: list of ``(res_id, dataverse.Row)``
+        :param synchronize: ``"no"``: both stay as they are and count as agreed; else
+            the pair is planned by the initial policy of the run that follows
+        :param choices: ``{group key: "odoo" | "dataverse"}`` of a single pair
+        :return: the couplings
+        """
+        records = self.env["integration.engine.records"]
+        self.env["integration.tombstone"]._forget(
+            session.mapping,
+            [res_id for res_id, _row in pairs],
+            [row.id for _res_id, row in pairs],
+        )
+        couplings = self._couple(session, [(res_id, row.id) for res_id, row in pairs])
+        odoo = records._read(session, [res_id for res_id, _row in pairs])
+        for coupling, (res_id, row) in zip(couplings, pairs, strict=True):
+            values = records._canonical_row(session, row.values)
+            groups = session.schema.without(
+                records._skipped_fields(session, odoo[res_id])
+            )
+            if synchronize == "no":
+                base = sync.Base.of(groups, odoo[res_id], values)
+                coupling.write(
+                    {"base": base.to_dict(), "etag": row.etag, "state": "coupled"}
+                )
+            elif choices:
+                base = self._as_chosen(groups, odoo[res_id], values, choices)
+                coupling.base = base.to_dict()
+        return couplings
+
+    @api.model
+    def _as_chosen(self, groups, odoo, values, choices):
+        """A base from which the planner takes the chosen side of each group.
+
+        The chosen side differs from it, the other does not: so the chosen data
+        travels, and nobody's unseen change is overwritten. An empty text is never a
+        canonical value, and so differs from every value.
+        """
+        base = sync.Base()
+        for group in groups:
+            choice = choices.get(group.key)
+            if choice:
+                nowhere = dict.fromkeys((*group.fields, *group.columns), "")
+                base = base.merge(
+                    group,
+                    nowhere if choice == "odoo" else odoo,
+                    nowhere if choice == "dataverse" else values,
+                )
+        return base
+
+    @api.model
+    def _preview(self, session, res_ids=None):
+        """Match everything that is not coupled, or some records.
+
+        :param res_ids: look at these records only
+        :return: ``(sync.Matching, odoo, rows)``: canonical Odoo rows by id and
+            :class:`dataverse.Row` by GUID
+        """
+        records = self.env["integration.engine.records"]
+        coupled = self.env["integration.coupling"].search(
+            [("mapping_id", "=", session.mapping.id)]
+        )
+        domain = session.mapping._scope_domain() & Domain(
+            "id", "not in", coupled.mapped("res_id")
+        )
+        if res_ids:
+            domain &= Domain("id", "in", res_ids)
+        odoo = records._read(session, session.records.search(domain).ids)
+        taken = set(coupled.mapped("external_id"))
+        columns = self.env["integration.engine.capture"]._columns(session)
+        rows = {
+            row.id: row
+            for page in session.client.query(
+                session.table,
+                columns,
+                filter=session.mapping.integration_filter or None,
+            )
+            for row in page
+            if row.id not in taken
+        }
+        values = {
+            id_: records._canonical_row(session, row.values)
+            for id_, row in rows.items()
+        }
+        records._know_references(session, values.values())
+        terms = {id_: self._in_odoo_terms(session, row) for id_, row in values.items()}
+        return sync.match(odoo, terms, session.schema.criteria), odoo, rows

@@ -1,0 +1,176 @@
+"""The way out: who may talk to which Dataverse, and with what client."""
+
+import hashlib
+from contextlib import contextmanager
+from datetime import timedelta
+
+from odoo import api, fields, models, tools
+from odoo.exceptions import UserError
+
+from .. import dataverse
+
+# A schema changes when somebody publishes a solution: rarely, and a run that meets
+# an unknown column refreshes at once.
+SCHEMA_IS_FRESH = timedelta(days=1)
+
+# One client a connection and process: it keeps the token and the open connections.
+# Losing it costs one token request, so processes need not share it.
+_clients = {}
+
+
+class IntegrationGateway(models.AbstractModel):
+    _name = "integration.engine.gateway"
+    _description = "Gateway to Dataverse"
+
+    @api.model
+    def _client(self, connection, **options):
+        """The Web API client of a connection, one a process.
+
+        :param options: of :class:`dataverse.Client`; with any, the client is a new one
+
+        :raise UserError: when this database may not use the connection (a copy, a
+            neutralized database, sign-in data missing)
+        """
+        connection = connection.sudo()
+        self._check_own_database(connection)
+        credential = self._credential(connection)
+        verify = tools.config.get("dataverse_ca_file") or True
+        authority = f"{connection.authority_url}/{connection.tenant_id}"
+        fingerprint = hashlib.sha256(
+            repr(
+                (
+                    connection.environment_url,
+                    authority,
+                    connection.client_id,
+                    connection._secret(),
+                    connection.stored_certificate,
+                    verify,
+                )
+            ).encode()
+        ).hexdigest()
+        key = (self.env.cr.dbname, connection.id)
+        known, client = _clients.get(key, (None, None))
+        if known == fingerprint and not options:
+            return client
+        client = dataverse.Client(
+            connection.environment_url,
+            dataverse.TokenProvider(
+                authority, credential, connection.environment_url, verify=verify
+            ),
+            verify=verify,
+            **options,
+        )
+        if not options:
+            _clients[key] = (fingerprint, client)
+        return client
+
+    @api.model
+    def _credential(self, connection):
+        if connection.authentication == "secret" and connection._secret():
+            return dataverse.SecretCredential(
+                connection.client_id, connection._secret()
+            )
+        if connection.authentication == "certificate" and connection.stored_certificate:
+            return dataverse.CertificateCredential(
+                connection.client_id,
+                connection.stored_certificate,
+                connection.stored_certificate,
+            )
+        raise UserError(
+            self.env._(
+                "The connection '%s' has no sign-in data yet. Enter the client "
+                "secret or the certificate.",
+                connection.name,
+            )
+        )
+
+    @api.model
+    def _check_own_database(self, connection):
+        """A copy of a production database must never write to production."""
+        parameters = self.env["ir.config_parameter"].sudo()
+        if parameters.get_param("database.is_neutralized"):
+            raise UserError(
+                self.env._(
+                    "This is a neutralized copy of a database: it does not "
+                    "connect to Dataverse."
+                )
+            )
+        uuid = parameters.get_param("database.uuid")
+        if connection.database_uuid and connection.database_uuid != uuid:
+            raise UserError(
+                self.env._(
+                    "The connection '%s' belongs to another database, of which this "
+                    "one is a copy. Connect it anew if this database shall take over.",
+                    connection.name,
+                )
+            )
+
+    @api.model
+    def _probe(self, connection):
+        """Sign in and ask who we are.
+
+        :return: ``(WhoAmI, organization)``, the latter a dict of its columns
+        :raise UserError: a sentence for the person who connects
+        """
+        with self._in_sentences():
+            # A person waits: say what is wrong instead of trying again.
+            client = self._client(connection, max_attempts=1)
+            return client.who_am_i(), client.organization()
+
+    @contextmanager
+    def _in_sentences(self):
+        """What Dataverse refuses inside becomes a sentence for the person who waits.
+
+        :raise UserError: instead of a :class:`dataverse.DataverseError`
+        """
+        try:
+            yield
+        except dataverse.DataverseError as error:
+            raise UserError(self._sentence(error)) from error
+
+    @api.model
+    def _retrieve(self, session, external_id):
+        """One row with the mapped columns.
+
+        :rtype: dataverse.Row
+        :raise UserError: a sentence when there is none
+        """
+        with self._in_sentences():
+            return session.client.retrieve(
+                session.table,
+                external_id,
+                self.env["integration.engine.capture"]._columns(session),
+            )
+
+    @api.model
+    def _metadata(self, connection, name, *, refresh=False):
+        """The metadata of a table, asked for when nothing fresh is stored.
+
+        :rtype: dataverse.Table
+        :raise dataverse.DataverseError: when Dataverse refuses
+        """
+        stored = (
+            self.env["integration.table"]
+            .sudo()
+            .search([("connection_id", "=", connection.id), ("name", "=", name)])
+        )
+        oldest = fields.Datetime.now() - SCHEMA_IS_FRESH
+        if stored and not refresh and stored.refreshed_at > oldest:
+            return dataverse.Table.from_dict(stored.definition)
+        table = self._client(connection).table(name)
+        vals = {
+            "label": table.label,
+            "definition": table.to_dict(),
+            "refreshed_at": fields.Datetime.now(),
+        }
+        if stored:
+            stored.write(vals)
+        else:
+            stored.create({"connection_id": connection.id, "name": name, **vals})
+        return table
+
+    @api.model
+    def _sentence(self, error):
+        """What a Dataverse error means, as a sentence for the person who must act."""
+        # The templates are marked for translation where they stand.
+        return self.env._(error.template) % error.facts  # pylint: disable=W8301

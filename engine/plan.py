@@ -1,0 +1,381 @@
+"""Decide: give every item its action. The decisions themselves are in `sync/`."""
+
+from odoo import api, models
+
+from .. import sync
+from ..sync.words import OTHER
+from .push import BACK_OFF
+from .schema import Lookup
+
+# More deletions than this stop and ask: rows of the mapping, and per cent of them.
+GUARD_ROWS, GUARD_SHARE = 10, 5
+
+
+class IntegrationPlan(models.AbstractModel):
+    _name = "integration.engine.plan"
+    _description = "Decides About Records"
+
+    @api.model
+    def _plan(self, session, items):
+        """Give every item its action. What matches is coupled on the way."""
+        self._plan_free(session, [item for item in items if not item.coupling])
+        for item in items:
+            if not item.coupling:
+                continue
+            if item.coupling.reserved:
+                # Its create is still on the way: there is nothing to compare yet.
+                item.action, item.waiting_for = "again", BACK_OFF[0]
+            else:
+                self._plan_coupled(session, item)
+        self._guard(session, items)
+
+    @api.model
+    def _plan_free(self, session, items):
+        """Records and rows that are not coupled: match first, then perhaps create."""
+        couple = self.env["integration.engine.couple"]
+        items = self._taking_part(session, items)
+        candidates = couple._candidates(session, items)
+        matches = couple._match(session, items, candidates)
+        taken, pairs = {}, []
+        for item in items:
+            side = "odoo" if item.res_id else "dataverse"
+            kind, counterpart = matches[id(item)]
+            target = "to_integration" if side == "odoo" else "from_integration"
+            item.action = sync.decide_uncoupled(
+                side, session.mapping.direction, session.creates(target), kind
+            )
+            if item.action == "couple":
+                pair = (
+                    (item.res_id, counterpart)
+                    if side == "odoo"
+                    else (counterpart, item.external_id)
+                )
+                if pair in taken:
+                    # Both halves of the pair were due: one item decides for both.
+                    taken[pair].inbox_ids += item.inbox_ids
+                    self._merge(taken[pair], item)
+                    item.inbox_ids, item.action = [], "merged"
+                else:
+                    taken[pair] = item
+                    pairs.append((pair, item))
+            elif item.action == "match_queue":
+                self._ambiguous(session, item, counterpart)
+            elif item.action == "create_odoo":
+                self._plan_create(session, item, "dataverse")
+            elif item.action == "create_dataverse":
+                self._plan_create(session, item, "odoo")
+        self._make_pairs(session, pairs, candidates)
+
+    @api.model
+    def _taking_part(self, session, items):
+        """The items without coupling that may get one."""
+        buried_records, buried_rows = self.env["integration.tombstone"]._buried(
+            session.mapping,
+            [item.res_id for item in items if item.res_id],
+            [item.external_id for item in items if item.external_id],
+        )
+        part = []
+        for item in items:
+            if (
+                item.gone_odoo
+                or item.gone_dataverse
+                or (item.odoo is None and item.dataverse is None)
+            ):
+                item.action = "gone"
+            elif (
+                item.outside_odoo
+                or item.outside_dataverse
+                or item.res_id in buried_records
+                or item.external_id in buried_rows
+            ):
+                item.action = "ignore"
+            else:
+                part.append(item)
+        return part
+
+    @api.model
+    def _merge(self, item, other):
+        item.res_id = item.res_id or other.res_id
+        item.external_id = item.external_id or other.external_id
+        item.odoo = item.odoo or other.odoo
+        item.dataverse = item.dataverse or other.dataverse
+        item.etag = item.etag or other.etag
+        item.name = item.name or other.name
+
+    @api.model
+    def _make_pairs(self, session, pairs, candidates):
+        """Couple what matched, and plan its fields at once."""
+        odoo, _terms, rows = candidates
+        couplings = self.env["integration.engine.couple"]._couple(
+            session, [pair for pair, _item in pairs]
+        )
+        records = self.env["integration.engine.records"]
+        for ((res_id, external_id), item), coupling in zip(
+            pairs, couplings, strict=True
+        ):
+            item.coupling = coupling
+            item.res_id, item.external_id = res_id, external_id
+            item.odoo = item.odoo or odoo[res_id]
+            if item.dataverse is None:
+                row = rows[external_id]
+                item.dataverse = records._canonical_row(session, row.values)
+                item.etag = row.etag
+                item.name = row.values.get(session.table.primary_name)
+                records._know_references(session, [item.dataverse])
+
+    @api.model
+    def _plan_create(self, session, item, source):
+        """Prepare the values of a record that is missing on the other side."""
+        row = item.odoo if source == "odoo" else item.dataverse
+        groups = session.schema.groups
+        values, problems = sync.plan_create(
+            groups, source, row, session.mapping.direction
+        )
+        odoo = row if source == "odoo" else values
+        skipped = self.env["integration.engine.records"]._skipped_fields(session, odoo)
+        if skipped:
+            groups = session.schema.without(skipped)
+            names = {name for group in groups for name in group.names(OTHER[source])}
+            values = {name: values[name] for name in values if name in names}
+            problems = [p for p in problems if p.group in {g.key for g in groups}]
+        broken = {problem.group for problem in problems}
+        inactive = odoo.get("active") is False
+        item.values = values
+        item.groups = tuple(group for group in groups if group.key not in broken)
+        self._report_problems(session, item, problems)
+        missing = [
+            session.schema.labels[group.key]
+            for group in groups
+            if group.key in session.schema.required
+            and group.key not in broken
+            and group.is_empty(source, row)
+        ]
+        if inactive:
+            # Nobody wants the other side filled with records that are not used.
+            item.action, item.waiting_for = "ignore", None
+            session.failures.pop(item.subject, None)
+        elif missing:
+            item.action = "failed"
+            self._fail(
+                session,
+                item,
+                "permanent",
+                self.env._(
+                    "'%(name)s' has no %(fields)s and cannot be created on the other "
+                    "side without.",
+                    name=self._title(session, item),
+                    fields=", ".join(missing),
+                ),
+            )
+        elif broken & session.schema.required:
+            item.action = "failed"
+        elif item.waiting_for and session.patient:
+            # The other record may be created in this very run; then this one is
+            # created complete.
+            item.action = "waiting"
+
+    @api.model
+    def _plan_coupled(self, session, item):
+        """A coupling: does it still exist on both sides, and which fields differ?"""
+        mapping = session.mapping
+        base = sync.Base.from_dict(item.coupling.base)
+        records = self.env["integration.engine.records"]
+        skipped = records._skipped_fields(session, item.odoo) if item.odoo else ()
+        item.groups = session.schema.without(skipped)
+        if self._lacks_row(item):
+            # The base does not say how the row stands: read it, and decide then.
+            self.env["integration.inbox"]._put_hints(
+                mapping, external_ids=[item.external_id]
+            )
+            item.action = "again"
+            return
+        decision = sync.decide_record(
+            self._state(item, base, "odoo"),
+            self._state(item, base, "dataverse"),
+            mapping.direction,
+            self._conflict_policy(session, item),
+            session.deletion_decided or mapping.deletion_policy,
+        )
+        item.action, item.loser = decision.action, decision.loser
+        if item.action == "fields":
+            self._plan_fields(session, item, base)
+        elif item.action == "conflict":
+            self._deleted_conflict(session, item)
+        elif item.action == "backoff":
+            self._fail(session, item, "transient", item.unreadable)
+            item.waiting_for = 600
+        elif item.action in ("recreate_odoo", "recreate_dataverse"):
+            source = "odoo" if item.action == "recreate_dataverse" else "dataverse"
+            self._plan_create(session, item, source)
+
+    @api.model
+    def _lacks_row(self, item):
+        if item.gone_dataverse or item.unreadable:
+            return False
+        known = (item.dataverse or {}).keys()
+        return any(not known >= set(group.columns) for group in item.groups)
+
+    @api.model
+    def _conflict_policy(self, session, item):
+        """Who wins; a person who decided about a deletion decided that too."""
+        if session.deletion_decided:
+            survivor, lost = ("send", "get") if item.gone_dataverse else ("get", "send")
+            return survivor if session.deletion_decided == "restore" else lost
+        return item.prefer or session.mapping.update_conflict_policy
+
+    @api.model
+    def _state(self, item, base, side):
+        gone = item.gone_odoo if side == "odoo" else item.gone_dataverse
+        outside = item.outside_odoo if side == "odoo" else item.outside_dataverse
+        row = item.odoo if side == "odoo" else item.dataverse
+        if gone:
+            return "deleted"
+        if item.unreadable:
+            return "unreadable"
+        if outside:
+            return "out_of_scope"
+        changed = item.prefer or any(
+            not base.knows(group) or base.changed(group, side, row)
+            for group in item.groups
+        )
+        return "changed" if changed else "unchanged"
+
+    @api.model
+    def _plan_fields(self, session, item, base):
+        mapping = session.mapping
+        item.plan = sync.plan_fields(
+            item.groups,
+            base,
+            item.odoo,
+            item.dataverse,
+            direction=mapping.direction,
+            conflict_policy=mapping.update_conflict_policy,
+            drift_policy=mapping.drift_policy,
+            initial_policy=session.initial_policy,
+            prefer=item.prefer,
+        )
+        self._report_problems(session, item, item.plan.problems)
+        for drift in item.plan.drift:
+            self._fail(
+                session,
+                item,
+                "permanent",
+                self.env._(
+                    "%(field)s of '%(name)s' was changed on the side that only "
+                    "receives it.",
+                    field=session.schema.labels[drift.group],
+                    name=self._title(session, item),
+                ),
+                field_name=drift.group,
+            )
+        if item.plan.conflicts:
+            self._fail(
+                session,
+                item,
+                "conflict",
+                self.env._(
+                    "%(fields)s of '%(name)s' differ and both sides changed them. "
+                    "Choose which data to use.",
+                    fields=", ".join(
+                        session.schema.labels[c.group] for c in item.plan.conflicts
+                    ),
+                    name=self._title(session, item),
+                ),
+            )
+
+    @api.model
+    def _guard(self, session, items):
+        """Stop before a flood of deletions; a person confirms it."""
+        removals = [
+            item for item in items if item.action.startswith(("delete_", "deactivate_"))
+        ]
+        if not removals or session.only is not None:
+            return
+        session.counts["removals"] += len(removals)
+        coupled = self.env["integration.coupling"].search_count(
+            [("mapping_id", "=", session.mapping.id)]
+        )
+        if session.counts["removals"] <= max(GUARD_ROWS, coupled * GUARD_SHARE / 100):
+            return
+        for item in removals:
+            item.action = "failed"
+            item.waiting_for = "confirmation"
+        sentence = self.env._(
+            "%(count)s or more of the %(coupled)s coupled records of %(mapping)s were "
+            "deleted on one side. Nothing was done about it. If that is right, retry "
+            "these errors; otherwise restore the records first.",
+            count=session.counts["removals"],
+            coupled=coupled,
+            mapping=session.mapping.name,
+        )
+        for item in removals:
+            self._fail(session, item, "guard", sentence)
+
+    # -- saying what is wrong ---------------------------------------------------------
+
+    @api.model
+    def _fail(self, session, item, kind, message, **vals):
+        session.failures[item.subject].append(
+            {"kind": kind, "message": message, **vals}
+        )
+
+    @api.model
+    def _report_problems(self, session, item, problems):
+        """Values without counterpart: an error each, or a wait for another record."""
+        lines = {
+            line.key: line for group in session.schema.groups for line in group.lines
+        }
+        for problem in problems:
+            line = lines.get(problem.line)
+            waits = line is not None and isinstance(line.rule, Lookup)
+            if waits:
+                item.waiting_for = problem.value
+            self._fail(
+                session,
+                item,
+                "dependency" if waits else "permanent",
+                self.env._(
+                    "'%(name)s': %(sentence)s",
+                    name=self._title(session, item),
+                    sentence=problem.sentence,
+                ),
+                field_name=line.fields[0] if line and line.fields else problem.group,
+            )
+
+    @api.model
+    def _ambiguous(self, session, item, unclear):
+        self._fail(
+            session,
+            item,
+            "conflict",
+            self.env._(
+                "'%(name)s' may belong to several records (%(reason)s). Set up the "
+                "coupling by hand.",
+                name=self._title(session, item),
+                reason=unclear.reason,
+            ),
+            code="ambiguous",
+        )
+
+    @api.model
+    def _deleted_conflict(self, session, item):
+        where = self.env._("Odoo") if item.gone_odoo else self.env._("Dataverse")
+        self._fail(
+            session,
+            item,
+            "deleted",
+            self.env._(
+                "'%(name)s' was deleted in %(where)s. Restore it, delete the other "
+                "record too, or delete the coupling.",
+                name=self._title(session, item),
+                where=where,
+            ),
+        )
+
+    @api.model
+    def _title(self, session, item):
+        if item.name:
+            return item.name
+        if item.res_id and not item.gone_odoo:
+            item.name = session.records.browse(item.res_id).display_name
+        return item.name or item.external_id or str(item.res_id)

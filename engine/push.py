@@ -1,0 +1,297 @@
+"""Act on Dataverse: create exactly once, change only what was seen."""
+
+import uuid
+
+from odoo import api, fields, models
+
+from .. import dataverse, sync
+
+# Seconds until a record is tried again after the n-th passing failure in a row.
+BACK_OFF = (30, 120, 600, 3600)
+# How often a row that changes while we write it is looked at again in one run.
+MAX_CONFLICTS = 3
+
+WRITES = ("create_dataverse", "recreate_dataverse")
+REMOVALS = ("deactivate_dataverse", "delete_dataverse")
+
+
+class IntegrationPush(models.AbstractModel):
+    _name = "integration.engine.push"
+    _description = "Writes Dataverse Rows"
+
+    # -- before the request -----------------------------------------------------------
+
+    @api.model
+    def _reserve(self, session, items):
+        """Decide the identity of new rows, in the transaction before the request.
+
+        A random GUID and the values are stored and committed first: whatever happens
+        to the request, the next run knows which row to look for. Values that Dataverse
+        would refuse become errors here. Does not commit.
+        """
+        for item in items:
+            if item.action in WRITES:
+                given = {
+                    column: value
+                    for column, value in item.values.items()
+                    if session.table.columns[column].creatable
+                }
+                self._check(session, item, given, creating=True)
+            elif item.action == "fields" and item.plan.push:
+                self._check(session, item, item.plan.push, creating=False)
+        fresh = [item for item in items if item.action in WRITES]
+        for item in fresh:
+            if item.action == "recreate_dataverse":
+                self.env["integration.tombstone"]._bury(item.coupling, "deleted")
+            item.external_id = str(uuid.uuid4())
+        new = [item for item in fresh if not item.coupling]
+        couplings = self.env["integration.coupling"]._insert(
+            session.mapping,
+            [
+                {
+                    "res_id": item.res_id,
+                    "external_id": item.external_id,
+                    "state": "pending",
+                }
+                for item in new
+            ],
+        )
+        for item, coupling in zip(new, couplings, strict=True):
+            item.coupling = coupling
+        for item in fresh:
+            item.coupling.write(
+                {
+                    "external_id": item.external_id,
+                    "etag": False,
+                    "base": False,
+                    "reserved": {"odoo": item.odoo, "dataverse": item.values},
+                }
+            )
+
+    @api.model
+    def _check(self, session, item, values, *, creating):
+        """Find what Dataverse would refuse before asking it."""
+        problems = dataverse.check(session.table, values, creating=creating)
+        if not problems:
+            return
+        for problem in problems:
+            session.failures[item.subject].append(
+                {
+                    "kind": "permanent",
+                    "code": problem.name,
+                    "field_name": problem.column,
+                    "message": self.env._(
+                        "'%(name)s' was not sent to Dataverse. %(sentence)s",
+                        name=item.name,
+                        sentence=problem.sentence,
+                    ),
+                }
+            )
+        item.action = "failed"
+
+    # -- the request ------------------------------------------------------------------
+
+    @api.model
+    def _send(self, session, items):
+        """Send what was decided, while nothing is locked.
+
+        :return: list of ``(item, dataverse.Outcome)``
+        """
+        columns = self.env["integration.engine.capture"]._columns(session)
+        writing = [
+            item
+            for item in items
+            if item.action in WRITES + REMOVALS
+            or (item.action == "fields" and item.plan.push)
+        ]
+        operations = [self._operation(session, item, columns) for item in writing]
+        return list(zip(writing, session.client.batch(operations), strict=True))
+
+    @api.model
+    def _operation(self, session, item, columns):
+        table = session.table
+        etag = item.etag if table.optimistic_concurrency else None
+        if item.action in WRITES:
+            return self._creation(session, item.external_id, item.values, columns)
+        if item.action == "delete_dataverse":
+            return dataverse.batch.delete(table, item.external_id, etag)
+        if item.action == "deactivate_dataverse":
+            values = {"statecode": 1}
+        else:
+            values = item.plan.push
+        return dataverse.batch.update(table, item.external_id, values, etag, columns)
+
+    @api.model
+    def _creation(self, session, external_id, values, columns):
+        """A new row has no values to empty, and begins active."""
+        given = {
+            column: value
+            for column, value in values.items()
+            if value is not None and session.table.columns[column].creatable
+        }
+        return dataverse.batch.create(session.table, external_id, given, columns)
+
+    # -- after the request ------------------------------------------------------------
+
+    @api.model
+    def _settle(self, session, outcomes):
+        """Remember what became of the requests. Does not commit."""
+        for item, outcome in outcomes:
+            if outcome.error is None:
+                self._succeeded(session, item, outcome.row)
+            else:
+                self._failed(session, item, outcome.error)
+
+    @api.model
+    def _succeeded(self, session, item, row):
+        if item.action in REMOVALS:
+            session.counts["deleted"] += 1
+            session.counts["uncoupled"] += 1
+            self.env["integration.engine.pull"]._bury(session, item)
+            return
+        returned = self.env["integration.engine.records"]._canonical_row(
+            session, row.values
+        )
+        if item.action in WRITES:
+            base = sync.Base.of(item.groups, item.odoo, returned)
+            session.counts["inserted"] += 1
+            session.counts["coupled"] += item.action == "create_dataverse"
+        else:
+            base = item.plan.base_after(
+                sync.Base.from_dict(item.coupling.base), dataverse_read=returned
+            )
+            session.counts["modified"] += not item.plan.pull
+        item.coupling.write(
+            {
+                "base": base.to_dict(),
+                "etag": row.etag,
+                "reserved": False,
+                "state": "conflict" if item.plan and item.plan.conflicts else "coupled",
+                "last_synch": fields.Datetime.now(),
+            }
+        )
+        if item.action in WRITES:
+            self.env["integration.engine.couple"]._announce(session, item.coupling)
+
+    @api.model
+    def _failed(self, session, item, error):
+        """Decide what an error means for one record.
+
+        :raise dataverse.DataverseError: when it concerns the whole connection
+        """
+        creating = item.action in WRITES
+        if error.kind in ("auth", "throttle"):
+            raise error
+        if error.name == "ConcurrencyVersionMismatch":
+            return self._look_again(session, item)
+        if creating and error.name == "DuplicateRecord":
+            # Our own earlier request arrived after all: the GUID is ours alone.
+            return self._look_again(session, item)
+        if error.name == "ObjectDoesNotExist" and not creating:
+            if item.action in REMOVALS:
+                return self._succeeded(session, item, None)
+            self.env["integration.inbox"]._put_rows(
+                session.mapping, [], [item.external_id]
+            )
+            item.action = "again"
+            return None
+        item.action = "failed"
+        vals = {
+            "kind": error.kind,
+            "code": error.code or error.name,
+            "detail": f"{error.name} {error.detail or ''} ({error.request_id or '-'})",
+            "field_name": error.column,
+            "message": self.env._(
+                "Dataverse did not take '%(name)s'. %(sentence)s",
+                name=item.name,
+                sentence=self.env["integration.engine.gateway"]._sentence(error),
+            ),
+        }
+        if error.kind == "transient":
+            seconds = BACK_OFF[min(item.attempts, len(BACK_OFF) - 1)]
+            item.waiting_for = seconds
+            vals["retry_at"] = fields.Datetime.add(
+                fields.Datetime.now(), seconds=seconds
+            )
+        elif creating:
+            # A definite refusal: nothing was made, nothing is to be looked for.
+            item.coupling.unlink()
+            item.coupling = None
+        session.failures[(item.res_id or 0, item.external_id or "")].append(vals)
+        return None
+
+    @api.model
+    def _look_again(self, session, item):
+        """The row is not what was planned on: read it, and plan anew."""
+        self.env["integration.inbox"]._put_hints(
+            session.mapping, external_ids=[item.external_id]
+        )
+        item.action = "again"
+        if item.attempts >= MAX_CONFLICTS:
+            item.action = "failed"
+            item.waiting_for = BACK_OFF[0]
+
+    # -- what an earlier run left open ------------------------------------------------
+
+    @api.model
+    def _recover(self, session):
+        """Find out what became of creates whose answer never arrived.
+
+        A row that exists is adopted, with the values that were sent as base; one that
+        does not is sent again under the same GUID, so that a late first request and
+        this one can never make two.
+        """
+        couplings = self.env["integration.coupling"].search(
+            [("mapping_id", "=", session.mapping.id), ("reserved", "!=", False)]
+        )
+        couplings = couplings.filtered("reserved")
+        if not couplings:
+            return
+        columns = self.env["integration.engine.capture"]._columns(session)
+        outcomes = session.client.batch(
+            [
+                self._creation(
+                    session,
+                    coupling.external_id,
+                    coupling.reserved["dataverse"],
+                    columns,
+                )
+                for coupling in couplings
+            ]
+        )
+        for coupling, outcome in zip(couplings, outcomes, strict=True):
+            reserved = coupling.reserved
+            if outcome.row or outcome.error.name == "DuplicateRecord":
+                self._adopt(session, coupling, reserved, outcome.row)
+            elif outcome.error.kind in ("auth", "throttle"):
+                raise outcome.error
+            elif outcome.error.kind != "transient":
+                self.env["integration.inbox"]._put_hints(
+                    session.mapping, res_ids=[coupling.res_id]
+                )
+                coupling.unlink()
+        self.env["integration.engine.run"]._commit(session)
+
+    @api.model
+    def _adopt(self, session, coupling, reserved, row):
+        groups = [
+            group
+            for group in session.schema.groups
+            if set(group.columns) <= reserved["dataverse"].keys()
+            and set(group.fields) <= reserved["odoo"].keys()
+        ]
+        base = sync.Base.of(groups, reserved["odoo"], reserved["dataverse"])
+        coupling.write(
+            {
+                "base": base.to_dict(),
+                "etag": row.etag if row else False,
+                "reserved": False,
+                "state": "coupled",
+            }
+        )
+        session.counts["coupled"] += 1
+        session.counts["inserted"] += 1
+        self.env["integration.engine.couple"]._announce(session, coupling)
+        self.env["integration.inbox"]._put_hints(
+            session.mapping, external_ids=[coupling.external_id]
+        )

@@ -1,0 +1,174 @@
+"""Odoo records as canonical rows, and back."""
+
+from odoo import api, models
+from odoo.fields import Domain
+
+from .. import sync
+from .schema import UNCOUPLED
+
+
+class IntegrationRecords(models.AbstractModel):
+    _name = "integration.engine.records"
+    _description = "Reads and Writes Odoo Records for Synchronization"
+
+    # -- reading ----------------------------------------------------------------------
+
+    @api.model
+    def _read(self, session, ids):
+        """The canonical values of records.
+
+        :return: ``{id: {field: canonical value}}``; ids that do not exist or may not
+            be read by the synchronization user are missing
+        """
+        schema = session.schema
+        records = session.records.browse(ids).exists()._filtered_access("read")
+        names = list(schema.odoo)
+        rows = records.read(names, load=None)
+        references = self._references(session, rows)
+        return {
+            row["id"]: {
+                name: self._canonical(schema, references, name, row[name])
+                for name in names
+            }
+            for row in rows
+        }
+
+    @api.model
+    def _canonical(self, schema, references, name, value):
+        reference = references.get(name)
+        if reference is not None:
+            return reference.get(value) if value else None
+        kind, digits = schema.odoo[name]
+        return sync.canonical(value, kind, digits=digits)
+
+    @api.model
+    def _references(self, session, rows):
+        """How the records that many2one fields point to are called canonically.
+
+        :return: ``{field: {id: canonical value}}``
+        """
+        references = {}
+        for name in session.schema.odoo:
+            field = session.records._fields[name]
+            if field.type != "many2one":
+                continue
+            ids = {row[name] for row in rows if row[name]}
+            if field.comodel_name == "res.country":
+                references[name] = session.geography("res.country")
+            elif field.comodel_name == "res.country.state":
+                references[name] = session.geography("res.country.state")
+            else:
+                references[name] = self._coupled(session, field.comodel_name, ids)
+        return references
+
+    @api.model
+    def _coupled(self, session, model_name, ids):
+        """``table(guid)`` of coupled records, and a word for those that are not."""
+        called = {id_: f"{UNCOUPLED}{model_name},{id_}" for id_ in ids}
+        for coupling in self._couplings_of(session, model_name, res_ids=ids):
+            reference = f"{coupling['table']}({coupling['external_id']})"
+            called[coupling["res_id"]] = reference
+            session.known[reference] = coupling["res_id"]
+        return called
+
+    @api.model
+    def _couplings_of(self, session, model_name=None, *, res_ids=(), external_ids=()):
+        """Couplings of the connection to or from these, as light dicts.
+
+        A coupling whose row is reserved but not created yet is no target.
+        """
+        self.env["integration.coupling"].flush_model()
+        self.env.cr.execute(
+            "SELECT c.res_model, c.res_id, c.external_id, m.integration_table AS table"
+            " FROM integration_coupling c"
+            " JOIN integration_table_mapping m ON m.id = c.mapping_id"
+            " WHERE m.connection_id = %s AND c.reserved IS NULL"
+            " AND ((c.res_model = %s AND c.res_id = ANY(%s))"
+            "      OR c.external_id = ANY(%s))",
+            [session.connection.id, model_name, list(res_ids), list(external_ids)],
+        )
+        return self.env.cr.dictfetchall()
+
+    @api.model
+    def _know_references(self, session, rows):
+        """Look up which references of Dataverse rows are coupled, for the rules.
+
+        :param rows: iterable of canonical Dataverse rows
+        """
+        columns = [
+            name
+            for name, (kind, _) in session.schema.dataverse.items()
+            if kind == "lookup"
+        ]
+        wanted = {row.get(name) for row in rows for name in columns} - {None}
+        wanted -= session.known.keys()
+        guids = {reference.partition("(")[2].rstrip(")") for reference in wanted}
+        if guids:
+            for coupling in self._couplings_of(session, external_ids=guids):
+                reference = f"{coupling['table']}({coupling['external_id']})"
+                session.known[reference] = coupling["res_id"]
+
+    @api.model
+    def _coupled_references(self, session, references):
+        """Those among ``references`` whose record is coupled now.
+
+        :param references: ``table(guid)`` or ``odoo:model,id``
+        """
+        coupled = []
+        for reference in references:
+            if reference.startswith(UNCOUPLED):
+                model_name, _, id_ = reference[len(UNCOUPLED) :].partition(",")
+                found = self._couplings_of(session, model_name, res_ids=[int(id_)])
+            else:
+                guid = reference.partition("(")[2].rstrip(")")
+                found = self._couplings_of(session, external_ids=[guid])
+            if found:
+                coupled.append(reference)
+        return coupled
+
+    @api.model
+    def _canonical_row(self, session, values):
+        """A Dataverse row as canonical values of the mapped columns."""
+        return {
+            column: sync.canonical(values.get(column), kind, digits=digits)
+            for column, (kind, digits) in session.schema.dataverse.items()
+        }
+
+    # -- writing ----------------------------------------------------------------------
+
+    @api.model
+    def _vals(self, session, values):
+        """Canonical values as the ``vals`` of ``create()`` and ``write()``."""
+        return {
+            name: self._to_odoo(session, name, value) for name, value in values.items()
+        }
+
+    @api.model
+    def _to_odoo(self, session, name, value):
+        field = session.records._fields[name]
+        if value is None:
+            return 0 if field.type in ("integer", "float", "monetary") else False
+        if field.type == "many2one":
+            if field.comodel_name in ("res.country", "res.country.state"):
+                return session.geography_ids(field.comodel_name)[value]
+            return session.known[value]
+        if field.type in ("float", "monetary"):
+            return float(value)
+        if field.type == "datetime":
+            return value.replace("T", " ").rstrip("Z")
+        return value
+
+    @api.model
+    def _skipped_fields(self, session, row):
+        """Fields that take no part for a record (a hook of its model)."""
+        hook = getattr(session.records, "_integration_skipped_fields", None)
+        return hook(row) if hook else ()
+
+    @api.model
+    def _in_scope(self, session, ids):
+        """The ids of the records that the mapping's filter lets take part."""
+        return set(
+            session.records.search(
+                session.mapping._scope_domain() & Domain("id", "in", list(ids))
+            ).ids
+        )

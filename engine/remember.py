@@ -1,0 +1,148 @@
+"""Remember: what is settled, what waits, what is wrong, and what was overwritten."""
+
+from odoo import api, fields, models
+
+from .. import sync
+
+
+class IntegrationRemember(models.AbstractModel):
+    _name = "integration.engine.remember"
+    _description = "Remembers What a Run Found"
+
+    @api.model
+    def _remember(self, session, items):
+        """Clear what is settled, park what waits, keep errors and states."""
+        inbox = self.env["integration.inbox"]
+        done = []
+        for item in items:
+            if item.action == "tombstone":
+                self.env["integration.engine.pull"]._bury(session, item)
+            if item.waiting_for is None:
+                done += item.inbox_ids
+            elif isinstance(item.waiting_for, int):
+                inbox._park(item.inbox_ids, seconds=item.waiting_for)
+            else:
+                inbox._park(item.inbox_ids, waiting_for=item.waiting_for)
+                if item.action == "waiting":
+                    session.waiting.update(item.inbox_ids)
+            self._count(session, item)
+        inbox._done(done)
+        # What an item waits for may have been coupled in this very chunk.
+        waiting = {item.waiting_for for item in items} - {None}
+        inbox._wake(
+            session.connection,
+            self.env["integration.engine.records"]._coupled_references(
+                session, [key for key in waiting if isinstance(key, str)]
+            ),
+        )
+        self._log(session, items)
+        self._keep_states(session, items)
+
+    @api.model
+    def _count(self, session, item):
+        failures = session.failures.get(item.subject, ())
+        kinds = {vals["kind"] for vals in failures}
+        if "conflict" in kinds or "deleted" in kinds:
+            session.counts["conflicts"] += 1
+        elif kinds - {"dependency"}:
+            session.counts["failed"] += 1
+        elif item.action in ("ignore", "dormant"):
+            session.counts["skipped"] += 1
+        elif item.action == "none" or (
+            item.action == "fields" and not item.plan.push and not item.plan.pull
+        ):
+            session.counts["unchanged"] += 1
+
+    @api.model
+    def _log(self, session, items):
+        """Keep conflicts, and every value that was overwritten unseen."""
+        log = self.env["integration.conflict"]
+        for item in items:
+            if item.action != "fields" or not item.coupling:
+                continue
+            plan = item.plan
+            open_now = [self._conflict_vals(session, c) for c in plan.conflicts]
+            if open_now or item.coupling.state == "conflict":
+                log._log_open(item.coupling, open_now)
+            if plan.losers:
+                log._log_losers(
+                    item.coupling, [self._loser_vals(session, x) for x in plan.losers]
+                )
+
+    @api.model
+    def _conflict_vals(self, session, conflict):
+        return {
+            "field_key": conflict.group,
+            "field_label": session.schema.labels[conflict.group],
+            "base_value": self._text(conflict.base and conflict.base.odoo),
+            "odoo_value": self._text(conflict.odoo),
+            "dataverse_value": self._text(conflict.dataverse),
+        }
+
+    @api.model
+    def _loser_vals(self, session, loser):
+        sides = ("odoo_value", "dataverse_value")
+        lost, won = sides if loser.side == "odoo" else reversed(sides)
+        return {
+            "field_key": loser.group,
+            "field_label": session.schema.labels[loser.group],
+            lost: self._text(loser.value),
+            won: self._text(loser.winner),
+            "winner": "dataverse" if loser.side == "odoo" else "odoo",
+        }
+
+    @api.model
+    def _text(self, values):
+        return ", ".join(
+            str(value) for value in (values or {}).values() if value is not None
+        )
+
+    @api.model
+    def _keep_states(self, session, items):
+        """Errors and the states of the couplings follow what was found."""
+        failures = {}
+        now = fields.Datetime.now()
+        for item in items:
+            found = session.failures.pop(item.subject, [])
+            if item.action in ("merged", "again", "waiting"):
+                continue
+            for vals in found:
+                vals.setdefault(
+                    "record_name",
+                    self.env["integration.engine.plan"]._title(session, item),
+                )
+                vals["coupling_id"] = item.coupling.id if item.coupling else False
+            failures[item.subject] = found
+            if item.coupling:
+                state = self._coupling_state(item, found)
+                vals = {"state": state} if item.coupling.state != state else {}
+                if item.action == "fields" and not found and not item.plan.push:
+                    vals |= self._agreed(item, now)
+                if vals:
+                    item.coupling.write(vals)
+        self.env["sync.error"]._report(session.mapping, failures, session.job)
+
+    @api.model
+    def _agreed(self, item, now):
+        """What a look that changed nothing teaches: both sides say the same."""
+        if item.plan.pull:
+            return {}
+        before = sync.Base.from_dict(item.coupling.base)
+        after = item.plan.base_after(before).to_dict()
+        vals = {}
+        if after != before.to_dict():
+            vals |= {"base": after, "last_synch": now}
+        if item.etag and item.etag != item.coupling.etag:
+            vals["etag"] = item.etag
+        return vals
+
+    @api.model
+    def _coupling_state(self, item, failures):
+        kinds = {vals["kind"] for vals in failures}
+        if "conflict" in kinds or "deleted" in kinds:
+            return "conflict"
+        if kinds - {"dependency"}:
+            return "error"
+        if kinds:
+            return "pending"
+        return "coupled"

@@ -1,0 +1,363 @@
+"""One run of a mapping, from the lease to the next turn.
+
+Reads like the list in the architecture: see both sides, decide, act, remember.
+"""
+
+import logging
+
+import psycopg2
+
+from odoo import api, fields, models, modules
+from odoo.exceptions import UserError
+from odoo.sql_db import Cursor
+
+from .. import dataverse, sync
+from .pull import CONCURRENCY
+from .session import Session
+
+_logger = logging.getLogger(__name__)
+
+CHUNK = 500
+# A chunk that meets concurrent users is planned anew this often.
+TRIES = 5
+
+
+class LeaseLost(Exception):
+    """Another worker took over: nothing of what is not committed counts."""
+
+
+class IntegrationRun(models.AbstractModel):
+    _name = "integration.engine.run"
+    _description = "Runs Integration Table Mappings"
+
+    # -- the flow ---------------------------------------------------------------------
+
+    @api.model
+    def _run(
+        self,
+        mapping,
+        *,
+        kind,
+        couplings=None,
+        prefer=None,
+        initial_policy=None,
+        deletion_policy=None,
+        only=None,
+        create=None,
+    ):
+        """Run a mapping. Commits as it goes.
+
+        :param couplings: look at these only, and read their rows anew
+        :param prefer: ``"send"`` or ``"get"``: a person chose the direction
+        :param initial_policy: for pairs that are coupled in this run
+        :param deletion_policy: a person's decision about deleted records
+        :param only: ``(res_ids, external_ids)``: look at these only
+        :param create: whether to create missing records, instead of as the mapping says
+        :return: the ``integration.sync.job``
+        """
+        self = self.sudo()
+        mapping = mapping.with_env(self.env)
+        job = self.env["integration.sync.job"].create(
+            {"mapping_id": mapping.id, "kind": kind}
+        )
+        checkpoint = self.env["integration.checkpoint"]._of(mapping)
+        fence = checkpoint._acquire(mapping)
+        self._commit()
+        if not fence:
+            return self._finish(
+                job,
+                "failed",
+                self.env._("%s is being synchronized already.", mapping.name),
+            )
+        session = error = None
+        try:
+            session = self._open(
+                mapping,
+                job,
+                checkpoint,
+                fence,
+                initial_policy=initial_policy or mapping.initial_policy,
+                deletion_decided=deletion_policy,
+                only=only,
+                create=create,
+            )
+            if couplings is not None:
+                self._look_at(session, couplings, prefer)
+            self._work(session)
+        except LeaseLost:
+            error = self._run_failed(
+                mapping, job, self.env._("Another worker took over.")
+            )
+        except dataverse.DataverseError as failure:
+            error = self._connection_failed(mapping, job, failure)
+        except UserError as failure:
+            error = self._run_failed(mapping, job, str(failure))
+        except Exception:
+            _logger.exception("Synchronization of %s broke off", mapping.display_name)
+            error = self._run_failed(
+                mapping,
+                job,
+                self.env._("Something unexpected happened; see the server's log."),
+            )
+        checkpoint._release(fence)
+        if error:
+            return self._finish(job, "failed", error, session)
+        self.env["sync.error"]._report(mapping, {(0, ""): []}, job)
+        state = "partial" if session.counts["failed"] else "done"
+        return self._finish(job, state, False, session)
+
+    @api.model
+    def _open(self, mapping, job, checkpoint, fence, **options):
+        """Everything that a run carries with it."""
+        gateway = self.env["integration.engine.gateway"]
+        connection = mapping.connection_id
+        mapping._check_connected()
+        session = Session(
+            mapping=mapping,
+            connection=connection,
+            client=gateway._client(connection),
+            job=job,
+            checkpoint=checkpoint,
+            fence=fence,
+            records=mapping._records(),
+            requests_before=gateway._client(connection).requests,
+            **options,
+        )
+        session.schema = self._compile(session)
+        return session
+
+    @api.model
+    def _look(self, mapping):
+        """A session for looking and comparing: it holds no lease and keeps no job.
+
+        :raise UserError: a sentence, also for what Dataverse refuses
+        """
+        empty = self.env["integration.sync.job"]
+        with self.env["integration.engine.gateway"]._in_sentences():
+            return self.sudo()._open(
+                mapping.sudo(), empty, self.env["integration.checkpoint"], 0
+            )
+
+    @api.model
+    def _compile(self, session):
+        gateway = self.env["integration.engine.gateway"]
+        table_name = session.mapping.integration_table
+        schema = self.env["integration.engine.schema"]
+        table = gateway._metadata(session.connection, table_name)
+        try:
+            return schema._compile(session.mapping, table, session.known)
+        except UserError:
+            # The column may have been added since the table was last asked about.
+            table = gateway._metadata(session.connection, table_name, refresh=True)
+            return schema._compile(session.mapping, table, session.known)
+
+    @api.model
+    def _work(self, session):
+        """Capture, then decide and act chunk by chunk until nothing is due."""
+        self._check_table(session)
+        self.env["integration.engine.capture"]._capture(session)
+        self.env["integration.engine.push"]._recover(session)
+        while self._chunk(session):
+            pass
+        # What waited for a record that did not come goes on without it.
+        session.patient = False
+        self.env["integration.inbox"]._resume(session.waiting)
+        while self._chunk(session):
+            pass
+
+    @api.model
+    def _chunk(self, session):
+        """Decide about the next items and act.
+
+        :return: whether there may be more to do in this run
+        """
+        for attempt in range(TRIES):
+            try:
+                return self._try_chunk(session)
+            except psycopg2.OperationalError as error:
+                if error.pgcode not in CONCURRENCY or attempt == TRIES - 1:
+                    raise
+                # Somebody saved one of these records: their change comes first.
+                self._rollback()
+        return False
+
+    @api.model
+    def _try_chunk(self, session):
+        capture = self.env["integration.engine.capture"]
+        push = self.env["integration.engine.push"]
+        items = capture._items(session, CHUNK)
+        if not items:
+            return False
+        capture._fetch(session, items)
+        capture._observe(session, items)
+        self.env["integration.engine.plan"]._plan(session, items)
+        self.env["integration.engine.pull"]._pull(session, items)
+        push._reserve(session, items)
+        sending = [item for item in items if self._goes_out(item)]
+        remember = self.env["integration.engine.remember"]
+        remember._remember(session, [i for i in items if not self._goes_out(i)])
+        left = self._commit(session, len(items) - len(sending))
+        if sending:
+            push._settle(session, push._send(session, sending))
+            remember._remember(session, sending)
+            left = self._commit(session, len(sending))
+        if not left:
+            session.mapping._wake_up()
+        return bool(left)
+
+    @api.model
+    def _goes_out(self, item):
+        return item.action in (
+            "create_dataverse",
+            "recreate_dataverse",
+            "deactivate_dataverse",
+            "delete_dataverse",
+        ) or (item.action == "fields" and bool(item.plan.push))
+
+    # -- failing ----------------------------------------------------------------------
+
+    @api.model
+    def _check_table(self, session):
+        """Without change tracking there is no way to know what changed.
+
+        :raise UserError: a sentence that says where to switch it on
+        """
+        if not session.table.change_tracking:
+            # Perhaps it was switched on since: ask once more before saying so.
+            session.schema = None
+            table = self.env["integration.engine.gateway"]._metadata(
+                session.connection, session.mapping.integration_table, refresh=True
+            )
+            session.schema = self._compile(session)
+            if not table.change_tracking:
+                raise UserError(
+                    self.env._(
+                        "Change tracking is off for the Dataverse table '%s'. Switch "
+                        "on 'Track changes' in the table's properties in Power Apps.",
+                        table.label or table.name,
+                    )
+                )
+
+    @api.model
+    def _connection_failed(self, mapping, job, error):
+        """An error that concerns more than one record.
+
+        :return: the sentence
+        """
+        sentence = self.env["integration.engine.gateway"]._sentence(error)
+        self._rollback()
+        connection = mapping.connection_id
+        if error.kind == "auth":
+            connection._suspend(sentence)
+        elif error.kind == "throttle":
+            connection._pause(error.retry_after or 60)
+        return self._run_failed(
+            mapping,
+            job,
+            sentence,
+            kind=error.kind,
+            code=error.code or error.name,
+            detail=f"{error.name} {error.detail or ''} ({error.request_id or '-'})",
+        )
+
+    @api.model
+    def _run_failed(self, mapping, job, sentence, **vals):
+        """Keep an error that stopped the whole run.
+
+        :return: the sentence
+        """
+        self._rollback()
+        vals = {"kind": "permanent", "record_name": mapping.name, **vals}
+        vals["message"] = sentence
+        self.env["sync.error"]._report(mapping, {(0, ""): [vals]}, job)
+        return sentence
+
+    # -- order, transactions, ends ----------------------------------------------------
+
+    @api.model
+    def _in_order(self, mappings):
+        """Mappings so that those that others refer to come first."""
+        by_model = {}
+        for mapping in mappings:
+            by_model.setdefault(mapping.model, set()).add(mapping.integration_table)
+        ordered = mappings.sorted(lambda m: (m.sequence, m.id))
+        nodes = [mapping.id for mapping in ordered]
+        depends = {}
+        for mapping in ordered:
+            targets = set()
+            for row in mapping.sudo().field_mapping_ids:
+                field = self.env[mapping.model]._fields.get(row.field_name)
+                # Two mappings of one model refer to each other by the same field:
+                # between them the sequence decides.
+                if field is not None and field.type == "many2one":
+                    targets |= {
+                        other.id
+                        for other in ordered
+                        if other.model == field.comodel_name
+                        and other.sequence < mapping.sequence
+                        and other.connection_id == mapping.connection_id
+                    }
+            depends[mapping.id] = targets
+        order, _broken = sync.topological(nodes, depends)
+        return mappings.browse(order)
+
+    @api.model
+    def _look_at(self, session, couplings, prefer):
+        """Make these couplings due, with both sides read anew."""
+        self.env["integration.inbox"]._put_hints(
+            session.mapping,
+            res_ids=couplings.mapped("res_id"),
+            external_ids=couplings.mapped("external_id"),
+            prefer=prefer,
+        )
+        session.only = (couplings.mapped("res_id"), couplings.mapped("external_id"))
+
+    @api.model
+    def _commit(self, session=None, processed=0):
+        """Commit, if the lease is still ours.
+
+        :return: seconds left in the time budget of the scheduled action; endless
+            outside of it
+        :raise LeaseLost: when somebody else works on the mapping now
+        """
+        if session and not session.checkpoint._renew(session.fence):
+            raise LeaseLost()
+        if self._in_test_transaction():
+            self.env.flush_all()
+            return float("inf")
+        return self.env["ir.cron"]._commit_progress(processed)
+
+    @api.model
+    def _rollback(self):
+        if self._in_test_transaction():
+            self.env.invalidate_all()
+        else:
+            self.env.cr.rollback()
+
+    @api.model
+    def _in_test_transaction(self):
+        """A test rolls its transaction back as a whole and forbids to end it."""
+        return bool(modules.module.current_test) and isinstance(self.env.cr, Cursor)
+
+    @api.model
+    def _finish(self, job, state, message, session=None):
+        """Write down how the run ended."""
+        now = fields.Datetime.now()
+        counts = session.counts if session else {}
+        if session:
+            counts["requests"] = session.client.requests - session.requests_before
+        job.write(
+            {
+                "state": state,
+                "message": message,
+                "finished_at": now,
+                "duration": (now - job.started_at).total_seconds(),
+                **{
+                    name: counts[name]
+                    for name in job._counters()
+                    if counts and name in counts
+                },
+            }
+        )
+        self._commit()
+        return job

@@ -1,0 +1,113 @@
+"""What one run of a mapping carries with it."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Session:
+    """One run.
+
+    ``deletion_decided`` is the decision of a person for this run only.
+    ``only`` limits the run to some records: ``(res_ids, external_ids)``.
+    ``known`` maps references (``table(guid)``) to the ids of the coupled records.
+    ``waiting`` holds the inbox rows of records that wait for another one to be created,
+    as long as the run is ``patient``.
+    ``failures`` collects what is wrong with each subject ``(res_id, external_id)``.
+    """
+
+    mapping: Any
+    connection: Any
+    client: Any
+    job: Any
+    checkpoint: Any
+    fence: int
+    records: Any
+    initial_policy: str = "manual"
+    deletion_decided: str | None = None
+    only: tuple | None = None
+    create: bool | None = None
+    requests_before: int = 0
+    schema: Any = None
+    known: dict = field(default_factory=dict)
+    patient: bool = True
+    waiting: set = field(default_factory=set)
+    counts: Counter = field(default_factory=Counter)
+    failures: dict = field(default_factory=lambda: defaultdict(list))
+    _geography: dict = field(default_factory=dict)
+
+    @property
+    def table(self):
+        return self.schema.table
+
+    def creates(self, direction):
+        """Whether this run creates records that are missing on one side."""
+        if self.create is not None:
+            return self.create
+        return self.mapping._creates(direction)
+
+    def geography(self, model_name):
+        """``{id: code}`` of countries, or ``{id: "US-WA"}`` of states."""
+        return self._places(model_name)[0]
+
+    def geography_ids(self, model_name):
+        """The other way round: ``{code: id}``."""
+        return self._places(model_name)[1]
+
+    def _places(self, model_name):
+        if model_name not in self._geography:
+            places = self.records.env[model_name].sudo().search([])
+            if model_name == "res.country":
+                codes = {place.id: place.code for place in places}
+            else:
+                codes = {
+                    place.id: f"{place.country_id.code}-{place.code}"
+                    for place in places
+                }
+            self._geography[model_name] = (
+                codes,
+                {code: id_ for id_, code in codes.items()},
+            )
+        return self._geography[model_name]
+
+
+@dataclass
+class Item:
+    """One thing a run decides about: a coupling, or a record or row without one.
+
+    ``odoo`` and ``dataverse`` are canonical rows; ``None`` when that side has none.
+    ``gone_…``: that side's record is known to be deleted. ``outside_…``: a filter
+    leaves it out. ``fetch``: the row has to be read before anything can be decided.
+    ``prefer``: a person chose "send" or "get".
+    ``action`` and ``plan`` are what the planner decided.
+    """
+
+    inbox_ids: list
+    coupling: Any = None
+    res_id: int | None = None
+    external_id: str | None = None
+    name: str | None = None
+    odoo: dict | None = None
+    dataverse: dict | None = None
+    etag: str | None = None
+    seen_dataverse: bool = False
+    gone_odoo: bool = False
+    gone_dataverse: bool = False
+    outside_odoo: bool = False
+    outside_dataverse: bool = False
+    fetch: bool = False
+    unreadable: str | None = None
+    attempts: int = 0
+    prefer: str | None = None
+    action: str = "none"
+    groups: tuple = ()
+    plan: Any = None
+    values: dict | None = None
+    loser: str | None = None
+    waiting_for: str | None = None
+
+    @property
+    def subject(self):
+        """How errors about the item are kept."""
+        return (self.res_id or 0, self.external_id or "")

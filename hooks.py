@@ -1,0 +1,14 @@
+"""What Odoo calls when the addon leaves the database."""
+
+
+def uninstall_hook(env):
+    """Remove what Odoo does not know about: triggers and Action menu entries.
+
+    Tables and data of the addon are dropped by Odoo itself; the triggers sit on
+    tables of other modules and would make every later save there fail.
+    """
+    mappings = env["integration.table.mapping"].with_context(active_test=False)
+    env["integration.journal"]._drop_triggers(
+        set(mappings.search([]).mapped("model")), function=True
+    )
+    env["integration.table.mapping"]._remove_action_menus()

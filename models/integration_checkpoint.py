@@ -1,0 +1,92 @@
+"""Where a mapping's capture stands, and who works on the mapping now."""
+
+import uuid
+
+from odoo import api, fields, models
+
+LEASE_SECONDS = 120
+
+
+class IntegrationCheckpoint(models.Model):
+    """One technical row a mapping, apart from the mapping that people edit.
+
+    The lease is a row with an owner, an expiry and a fencing counter: a lock that
+    survives commits, is seen by every host, and is lost rather than shared when its
+    owner dies. The links are stored in the transaction that stores what they told.
+    """
+
+    _name = "integration.checkpoint"
+    _description = "Synchronization Checkpoint"
+    _log_access = False
+
+    mapping_id = fields.Many2one(
+        "integration.table.mapping", required=True, ondelete="cascade"
+    )
+    delta_link = fields.Char(help="Where the next capture starts; empty: from nothing.")
+    next_link = fields.Char(help="A capture that was interrupted goes on here.")
+    columns = fields.Char(help="The columns that the links were asked for.")
+    captured_at = fields.Datetime()
+    lease_owner = fields.Char()
+    lease_expires = fields.Datetime()
+    fence = fields.Integer(default=0)
+
+    _mapping_uniq = models.Constraint(
+        "UNIQUE (mapping_id)", "A mapping has one checkpoint."
+    )
+
+    @api.model
+    def _of(self, mapping):
+        """The checkpoint of a mapping, made if it is missing."""
+        return self.search([("mapping_id", "=", mapping.id)]) or self.create(
+            {"mapping_id": mapping.id}
+        )
+
+    @api.model
+    def _acquire(self, mapping):
+        """Take the lease of a mapping.
+
+        :return: the fencing counter that proves ownership, or ``None`` while
+            somebody else works on the mapping. The caller commits.
+        """
+        checkpoint = self._of(mapping)
+        checkpoint.flush_recordset()
+        self.env.cr.execute(
+            "UPDATE integration_checkpoint SET fence = fence + 1, lease_owner = %s,"
+            " lease_expires = (now() AT TIME ZONE 'UTC') + make_interval(secs => %s)"
+            " WHERE id = (SELECT id FROM integration_checkpoint WHERE id = %s"
+            "   AND (lease_owner IS NULL"
+            "        OR lease_expires < now() AT TIME ZONE 'UTC')"
+            "   FOR UPDATE SKIP LOCKED)"
+            " RETURNING fence",
+            [uuid.uuid4().hex, LEASE_SECONDS, checkpoint.id],
+        )
+        row = self.env.cr.fetchone()
+        checkpoint.invalidate_recordset()
+        return row and row[0]
+
+    def _renew(self, fence):
+        """Prolong the lease in the transaction that is about to commit.
+
+        :return: False when the lease was lost: then nothing may be committed.
+        """
+        self.env.cr.execute(
+            "UPDATE integration_checkpoint SET lease_expires ="
+            " (now() AT TIME ZONE 'UTC') + make_interval(secs => %s)"
+            " WHERE id = %s AND fence = %s AND lease_owner IS NOT NULL",
+            [LEASE_SECONDS, self.id, fence],
+        )
+        self.invalidate_recordset()
+        return self.env.cr.rowcount == 1
+
+    def _release(self, fence):
+        """Give the lease back, if it is still ours."""
+        self.env.cr.execute(
+            "UPDATE integration_checkpoint SET lease_owner = NULL, lease_expires = NULL"
+            " WHERE id = %s AND fence = %s",
+            [self.id, fence],
+        )
+        self.invalidate_recordset()
+
+    def _forget(self):
+        """Start the next capture from nothing."""
+        self.write({"delta_link": False, "next_link": False, "columns": False})

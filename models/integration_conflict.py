@@ -1,0 +1,76 @@
+"""The conflict log: every human value that lost, and every pair that still waits."""
+
+from odoo import fields, models
+
+
+class IntegrationConflict(models.Model):
+    _name = "integration.conflict"
+    _description = "Synchronization Conflict"
+    _order = "id desc"
+    _rec_name = "field_label"
+
+    coupling_id = fields.Many2one(
+        "integration.coupling", readonly=True, index=True, ondelete="set null"
+    )
+    mapping_id = fields.Many2one(
+        "integration.table.mapping",
+        required=True,
+        readonly=True,
+        index=True,
+        ondelete="cascade",
+    )
+    company_id = fields.Many2one(related="mapping_id.company_id", store=True)
+    res_model = fields.Char(related="mapping_id.model", store=True)
+    res_id = fields.Many2oneReference("Record", model_field="res_model", readonly=True)
+    external_id = fields.Char("Dataverse ID", readonly=True)
+    field_key = fields.Char(required=True, readonly=True)
+    field_label = fields.Char("Field", readonly=True)
+    base_value = fields.Char("Last Agreed", readonly=True)
+    odoo_value = fields.Char("In Odoo", readonly=True)
+    dataverse_value = fields.Char("In Dataverse", readonly=True)
+    state = fields.Selection(
+        [("open", "Waiting for a Decision"), ("resolved", "Decided")],
+        required=True,
+        readonly=True,
+        index=True,
+    )
+    winner = fields.Selection(
+        [("odoo", "Odoo"), ("dataverse", "Dataverse")], readonly=True
+    )
+
+    def _log_open(self, coupling, conflicts):
+        """Keep the open conflicts of a coupling as they are now.
+
+        :param conflicts: list of dicts of field_key, field_label, base_value,
+            odoo_value, dataverse_value
+        """
+        known = {
+            conflict.field_key: conflict
+            for conflict in self.search(
+                [("coupling_id", "=", coupling.id), ("state", "=", "open")]
+            )
+        }
+        for vals in conflicts:
+            if vals["field_key"] in known:
+                known.pop(vals["field_key"]).write(vals)
+            else:
+                self.create({**self._about(coupling), **vals, "state": "open"})
+        for conflict in known.values():
+            conflict.state = "resolved"
+
+    def _log_losers(self, coupling, losers):
+        """Keep values that were overwritten although nobody had seen them.
+
+        :param losers: list of dicts as above, with ``winner``
+        """
+        self.create(
+            [{**self._about(coupling), **vals, "state": "resolved"} for vals in losers]
+        )
+
+    def _about(self, coupling):
+        return {
+            "coupling_id": coupling.id,
+            "mapping_id": coupling.mapping_id.id,
+            "res_id": coupling.res_id,
+            "external_id": coupling.external_id,
+        }

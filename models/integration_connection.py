@@ -1,0 +1,415 @@
+"""A connection to one Dataverse environment."""
+
+import logging
+import re
+from urllib.parse import urlsplit
+
+from odoo import api, fields, models, tools
+from odoo.exceptions import AccessError, UserError, ValidationError
+
+_logger = logging.getLogger(__name__)
+
+# Microsoft's own clouds: worldwide, US government, China.
+# (Dataverse: "Discover the URL for your organization", datacenter regions)
+ENVIRONMENT_DOMAINS = (
+    ".dynamics.com",
+    ".appsplatform.us",
+    ".microsoftdynamics.us",
+    ".dynamics.cn",
+)
+AUTHORITY_HOSTS = (
+    "login.microsoftonline.com",
+    "login.microsoftonline.us",
+    "login.partner.microsoftonline.cn",
+    "login.chinacloudapi.cn",
+)
+
+
+class IntegrationConnection(models.Model):
+    _name = "integration.connection"
+    _description = "Dataverse Connection"
+    _inherit = ["mail.thread"]
+    _check_company_auto = True
+    _order = "name, id"
+
+    name = fields.Char(required=True, default="Dynamics 365 Sales")
+    code = fields.Char(
+        required=True,
+        default="main",
+        copy=False,
+        help="Short name used in web addresses and in the server configuration, "
+        "for instance dataverse_client_secret_main.",
+    )
+    company_id = fields.Many2one(
+        "res.company",
+        default=lambda self: self.env.company,
+        help="Records of this company are synchronized, and records without one.",
+    )
+    user_id = fields.Many2one(
+        "res.users",
+        string="Synchronization User",
+        required=True,
+        default=lambda self: self.env.user,
+        domain=[("share", "=", False)],
+        help="Odoo records are read and written with this user's access rights.",
+    )
+    environment_url = fields.Char(
+        required=True,
+        tracking=True,
+        help="Address of the environment, for instance "
+        "https://yourcompany.crm4.dynamics.com",
+    )
+    authority_url = fields.Char(
+        string="Authority",
+        required=True,
+        default="https://login.microsoftonline.com",
+        help="Where sign-in happens. Change it only for national clouds.",
+    )
+    tenant_id = fields.Char(
+        string="Tenant",
+        required=True,
+        help="Directory (tenant) ID of the app registration in Microsoft Entra.",
+    )
+    client_id = fields.Char(
+        string="Application ID",
+        required=True,
+        help="Application (client) ID of the app registration in Microsoft Entra.",
+    )
+    authentication = fields.Selection(
+        [("secret", "Client Secret"), ("certificate", "Certificate")],
+        required=True,
+        default="secret",
+    )
+    client_secret = fields.Char(
+        compute="_compute_written_only",
+        inverse="_inverse_client_secret",
+        help="The value of the client secret. It can be written but never read. "
+        "The server configuration may hold it instead.",
+    )
+    certificate = fields.Text(
+        compute="_compute_written_only",
+        inverse="_inverse_certificate",
+        help="Private key and certificate in PEM form. Written, never read.",
+    )
+    stored_secret = fields.Char(groups=fields.NO_ACCESS, copy=False, prefetch=False)
+    stored_certificate = fields.Text(
+        groups=fields.NO_ACCESS, copy=False, prefetch=False
+    )
+    has_credential = fields.Boolean(
+        compute="_compute_has_credential", string="Sign-In Data Present"
+    )
+    state = fields.Selection(
+        [
+            ("draft", "Not Connected"),
+            ("connected", "Connected"),
+            ("suspended", "Suspended"),
+        ],
+        default="draft",
+        required=True,
+        readonly=True,
+        copy=False,
+        tracking=True,
+    )
+    state_reason = fields.Char(readonly=True, copy=False, tracking=True)
+    organization_id = fields.Char(readonly=True, copy=False)
+    organization_name = fields.Char(readonly=True, copy=False)
+    database_uuid = fields.Char(readonly=True, copy=False)
+    paused_until = fields.Datetime(
+        readonly=True,
+        copy=False,
+        help="Dataverse asked for a pause; synchronization goes on at this time.",
+    )
+    app_id = fields.Char(
+        string="App ID",
+        help="The model-driven app in which records are opened. "
+        "Empty: the default app of whoever opens them.",
+    )
+    mapping_ids = fields.One2many(
+        "integration.table.mapping", "connection_id", string="Table Mappings"
+    )
+    mapping_count = fields.Integer(compute="_compute_counts")
+    coupling_count = fields.Integer(compute="_compute_counts")
+    error_count = fields.Integer(compute="_compute_counts")
+
+    _code_uniq = models.Constraint(
+        "UNIQUE (code)", "Another connection has this code already."
+    )
+
+    # -- fields -----------------------------------------------------------------------
+
+    def _compute_written_only(self):
+        self.client_secret = False
+        self.certificate = False
+
+    def _inverse_client_secret(self):
+        for connection in self.filtered("client_secret"):
+            connection.sudo().stored_secret = connection.client_secret.strip()
+
+    def _inverse_certificate(self):
+        for connection in self.filtered("certificate"):
+            connection.sudo().stored_certificate = connection.certificate.strip()
+
+    @api.depends("authentication", "client_secret", "certificate", "code")
+    def _compute_has_credential(self):
+        for connection in self.sudo():
+            connection.has_credential = bool(
+                connection._secret()
+                if connection.authentication == "secret"
+                else connection.stored_certificate
+            )
+
+    @api.depends("mapping_ids")
+    def _compute_counts(self):
+        for connection in self:
+            mappings = [("mapping_id", "in", connection.mapping_ids.ids)]
+            connection.mapping_count = len(connection.mapping_ids)
+            connection.coupling_count = self.env["integration.coupling"].search_count(
+                mappings
+            )
+            connection.error_count = self.env["sync.error"].search_count(
+                [
+                    ("connection_id", "=", connection.id),
+                    ("state", "in", ("open", "retrying")),
+                ]
+            )
+
+    @api.constrains("code")
+    def _check_code(self):
+        for connection in self:
+            if not re.fullmatch(r"[a-z0-9_]+", connection.code):
+                raise ValidationError(
+                    self.env._(
+                        "The code of a connection has lower-case letters, digits and "
+                        "underscores only: '%s' will not do.",
+                        connection.code,
+                    )
+                )
+
+    @api.constrains("environment_url", "authority_url")
+    def _check_addresses(self):
+        for connection in self:
+            self._check_address(
+                self.env._("environment"),
+                connection.environment_url,
+                lambda host: host.endswith(ENVIRONMENT_DOMAINS),
+            )
+            self._check_address(
+                self.env._("authority"),
+                connection.authority_url,
+                lambda host: host in AUTHORITY_HOSTS,
+            )
+
+    def _check_address(self, what, url, is_microsoft):
+        """Refuse addresses that the server's administrator has not allowed.
+
+        The client secret is sent to these hosts: a person with access to this
+        screen must not be able to choose them freely.
+        """
+        parts = urlsplit(url or "")
+        try:
+            location = parts.hostname and (
+                f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname
+            )
+        except ValueError:
+            location = None
+        if parts.scheme != "https" or not location or parts.username:
+            raise ValidationError(
+                self.env._(
+                    "The address of the %(what)s starts with https:// and names a "
+                    "host; '%(url)s' does not.",
+                    what=what,
+                    url=url,
+                )
+            )
+        if parts.path.strip("/") or parts.query or parts.fragment:
+            raise ValidationError(
+                self.env._(
+                    "The address of the %(what)s ends after the host name: "
+                    "'%(url)s' goes on.",
+                    what=what,
+                    url=url,
+                )
+            )
+        if not is_microsoft(parts.hostname) and location not in self._allowed_hosts():
+            raise ValidationError(
+                self.env._(
+                    "'%(host)s' is not one of Microsoft's addresses for the "
+                    "%(what)s. If it is right, add it to dataverse_allowed_hosts "
+                    "in the server configuration.",
+                    host=location,
+                    what=what,
+                )
+            )
+
+    @api.model
+    def _allowed_hosts(self):
+        configured = tools.config.get("dataverse_allowed_hosts") or ""
+        return {host.strip() for host in configured.split(",") if host.strip()}
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        return super().create([self._tidy(vals) for vals in vals_list])
+
+    def write(self, vals):
+        return super().write(self._tidy(vals))
+
+    @api.model
+    def _tidy(self, vals):
+        """People paste addresses with a path, a slash or no scheme."""
+        vals = dict(vals)
+        for name in ("environment_url", "authority_url"):
+            url = (vals.get(name) or "").strip()
+            if url:
+                if "//" not in url:
+                    url = f"https://{url}"
+                vals[name] = url.rstrip("/")
+        for name in ("tenant_id", "client_id", "app_id"):
+            if vals.get(name):
+                vals[name] = vals[name].strip()
+        return vals
+
+    def _secret(self):
+        """The client secret; the server configuration comes before the database."""
+        self.ensure_one()
+        return (
+            tools.config.get(f"dataverse_client_secret_{self.code}")
+            or self.sudo().stored_secret
+        )
+
+    # -- state ------------------------------------------------------------------------
+
+    def action_test_connection(self):
+        """Sign in and ask who we are; says what it found."""
+        self.ensure_one()
+        self._check_manager()
+        who, organization = self.env["integration.engine.gateway"]._probe(self)
+        return self._notify(
+            self.env._("The connection works"),
+            self.env._(
+                "Signed in to %(organization)s as application user %(user)s.",
+                organization=organization.get("name") or who.organization_id,
+                user=who.user_id,
+            ),
+        )
+
+    def action_connect(self):
+        """Test the connection and, when it works, let synchronization use it."""
+        self.ensure_one()
+        self._check_manager()
+        uuid = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
+        self.database_uuid = uuid
+        who, organization = self.env["integration.engine.gateway"]._probe(self)
+        if self.organization_id and self.organization_id != who.organization_id:
+            raise UserError(
+                self.env._(
+                    "Another organization answers at %(url)s than the one that the "
+                    "couplings belong to. Delete the couplings first, or correct "
+                    "the address.",
+                    url=self.environment_url,
+                )
+            )
+        self.write(
+            {
+                "state": "connected",
+                "state_reason": False,
+                "paused_until": False,
+                "organization_id": who.organization_id,
+                "organization_name": organization.get("name"),
+            }
+        )
+        return self._notify(
+            self.env._("Connected"),
+            self.env._("The connection to %s works.", self.organization_name),
+        )
+
+    def action_disconnect(self):
+        """Stop synchronizing. Couplings, mappings and unsent changes stay."""
+        self._check_manager()
+        self.write({"state": "draft", "state_reason": False, "paused_until": False})
+
+    def _suspend(self, reason):
+        """Stop using the connection until a person has looked at it."""
+        _logger.warning("Dataverse connection %s suspended: %s", self.code, reason)
+        self.sudo().write({"state": "suspended", "state_reason": reason})
+
+    def _pause(self, seconds):
+        """Dataverse asked for a pause: nobody uses the connection before it is over."""
+        until = fields.Datetime.add(fields.Datetime.now(), seconds=seconds)
+        self.sudo().paused_until = until
+        self.env["integration.table.mapping"]._wake_up(at=until)
+
+    def _check_manager(self):
+        if not self.env.su and not self.env.user.has_group(
+            "dataverse_sync.group_manager"
+        ):
+            raise AccessError(self.env._("Only a Dataverse administrator may do this."))
+
+    def _notify(self, title, message, kind="success"):
+        return {
+            "type": "ir.actions.client",
+            "tag": "display_notification",
+            "params": {
+                "type": kind,
+                "title": title,
+                "message": message,
+                "next": {"type": "ir.actions.client", "tag": "soft_reload"},
+            },
+        }
+
+    # -- mappings ---------------------------------------------------------------------
+
+    def action_use_default_synchronization_setup(self):
+        """Create the default mappings that this database can have and lacks."""
+        self.ensure_one()
+        self._check_manager()
+        created = self.env["integration.table.mapping"]._create_defaults(self)
+        return self._notify(
+            self.env._("Default synchronization setup"),
+            self.env._("Created: %s.", ", ".join(created.mapped("name")))
+            if created
+            else self.env._("All default mappings are there already."),
+        )
+
+    def action_synchronize_modified(self):
+        """Synchronize what changed, mapping by mapping, in the background."""
+        self._check_manager()
+        self.mapping_ids.action_synchronize_modified()
+        return self._notify_scheduled()
+
+    def action_run_full_synchronization(self):
+        """Compare every record of every mapping, in the background."""
+        self._check_manager()
+        self.mapping_ids.action_run_full_synchronization()
+        return self._notify_scheduled()
+
+    def _notify_scheduled(self):
+        return self._notify(
+            self.env._("Synchronization has started"),
+            self.env._("It runs in the background; the jobs show how it goes."),
+        )
+
+    def action_open_mappings(self):
+        self.ensure_one()
+        return self.env["ir.actions.act_window"]._for_xml_id(
+            "dataverse_sync.integration_table_mapping_action"
+        ) | {"domain": [("connection_id", "=", self.id)]}
+
+    def action_open_errors(self):
+        self.ensure_one()
+        return self.env["ir.actions.act_window"]._for_xml_id(
+            "dataverse_sync.sync_error_action"
+        ) | {"domain": [("connection_id", "=", self.id)]}
+
+    # -- deep links -------------------------------------------------------------------
+
+    def _record_url(self, table_name, external_id):
+        """Address of a row in Dynamics 365.
+
+        (Power Apps: "Open apps, forms, views, dialogs, and reports with a URL")
+        """
+        self.ensure_one()
+        app = f"appid={self.app_id}&" if self.app_id else ""
+        return (
+            f"{self.environment_url}/main.aspx?{app}pagetype=entityrecord"
+            f"&etn={table_name}&id={external_id}"
+        )

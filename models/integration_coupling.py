@@ -1,0 +1,365 @@
+"""A coupling: this Odoo record and that Dataverse row are the same thing."""
+
+import json
+
+from psycopg2.extras import execute_values
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError
+
+
+class IntegrationCoupling(models.Model):
+    _name = "integration.coupling"
+    _description = "Coupling"
+    _order = "id desc"
+
+    mapping_id = fields.Many2one(
+        "integration.table.mapping",
+        required=True,
+        readonly=True,
+        index=True,
+        ondelete="cascade",
+    )
+    connection_id = fields.Many2one(related="mapping_id.connection_id", store=True)
+    company_id = fields.Many2one(related="mapping_id.company_id", store=True)
+    res_model = fields.Char(
+        "Model", related="mapping_id.model", store=True, index=True, precompute=True
+    )
+    res_id = fields.Many2oneReference(
+        "Record", model_field="res_model", required=True, readonly=True, index=True
+    )
+    external_id = fields.Char("Dataverse ID", required=True, readonly=True, index=True)
+    state = fields.Selection(
+        [
+            ("coupled", "In Sync"),
+            ("pending", "Waiting"),
+            ("conflict", "Conflict"),
+            ("error", "Error"),
+            ("suspended", "Suspended"),
+        ],
+        default="coupled",
+        required=True,
+        readonly=True,
+        index=True,
+    )
+    last_synch = fields.Datetime("Last Synchronization", readonly=True)
+    record_name = fields.Char(
+        "Record Name", compute="_compute_record_name", compute_sudo=False
+    )
+    error_ids = fields.One2many("sync.error", "coupling_id", string="Errors")
+    conflict_ids = fields.One2many(
+        "integration.conflict", "coupling_id", string="Conflict Log"
+    )
+    base = fields.Json(
+        groups=fields.NO_ACCESS,
+        help="Last agreed values: {odoo: {field: value}, dataverse: {column: value}}",
+    )
+    etag = fields.Char(groups=fields.NO_ACCESS)
+    reserved = fields.Json(
+        groups=fields.NO_ACCESS,
+        help="A create that was decided and whose outcome is not known yet: the "
+        "column values that were sent.",
+    )
+
+    _record_uniq = models.Constraint(
+        "UNIQUE (mapping_id, res_id)",
+        "This record is coupled already.",
+    )
+    _row_uniq = models.Constraint(
+        "UNIQUE (mapping_id, external_id)",
+        "This Dataverse row is coupled already.",
+    )
+    _reserved_open = models.Index("(mapping_id) WHERE reserved IS NOT NULL")
+
+    @api.depends("res_model", "res_id")
+    def _compute_record_name(self):
+        for model_name, couplings in self.grouped("res_model").items():
+            model = self.env.get(model_name)
+            names = {}
+            if model is not None:
+                records = (
+                    model.with_context(active_test=False)
+                    .browse(couplings.mapped("res_id"))
+                    .exists()
+                    ._filtered_access("read")
+                )
+                names = {record.id: record.display_name for record in records}
+            for coupling in couplings:
+                coupling.record_name = names.get(coupling.res_id) or self.env._(
+                    "(deleted or not visible)"
+                )
+
+    @api.depends("record_name", "mapping_id")
+    def _compute_display_name(self):
+        for coupling in self:
+            coupling.display_name = (
+                f"{coupling.record_name} ({coupling.mapping_id.name})"
+            )
+
+    @api.model
+    def _insert(self, mapping, vals_list):
+        """Create many couplings of a mapping at once.
+
+        A first synchronization makes one for every record: the ORM would spend more on
+        them than on the records themselves, and they have nothing to compute.
+
+        :param vals_list: dicts with ``res_id``, ``external_id`` and perhaps ``state``,
+            ``base``, ``etag``, ``last_synch``
+        :return: the couplings, in that order
+        """
+        if not vals_list:
+            return self.browse()
+        self.flush_model()
+        shared = {
+            "mapping_id": mapping.id,
+            "connection_id": mapping.connection_id.id,
+            "company_id": mapping.company_id.id or None,
+            "res_model": mapping.model,
+            "state": "coupled",
+            "create_uid": self.env.uid,
+            "write_uid": self.env.uid,
+            "create_date": self.env.cr.now(),
+            "write_date": self.env.cr.now(),
+        }
+        own = ("res_id", "external_id", "state", "base", "etag", "last_synch")
+        columns = [*(name for name in shared if name not in own), *own]
+        rows = execute_values(
+            self.env.cr._obj,
+            f"INSERT INTO integration_coupling ({', '.join(columns)})"  # noqa: S608
+            " VALUES %s RETURNING id",
+            [
+                tuple(
+                    json.dumps(value) if isinstance(value, dict) else value
+                    for value in ({**shared, **vals}.get(name) for name in columns)
+                )
+                for vals in vals_list
+            ],
+            page_size=1000,
+            fetch=True,
+        )
+        self.env[mapping.model].invalidate_model(["coupling_ids"], flush=False)
+        return self.browse(row[0] for row in rows)
+
+    # -- access -----------------------------------------------------------------------
+
+    def _record(self):
+        self.ensure_one()
+        return self.env[self.res_model].browse(self.res_id)
+
+    def _check_records(self, operation="write"):
+        """Who couples, synchronizes or uncouples may write the record."""
+        for model_name, couplings in self.grouped("res_model").items():
+            self.env[model_name].browse(
+                couplings.mapped("res_id")
+            ).exists().check_access(operation)
+
+    @api.model
+    def _of(self, records):
+        """The couplings of records of one model."""
+        return self.search(
+            [("res_model", "=", records._name), ("res_id", "in", records.ids)]
+        )
+
+    @api.model
+    def _mapping_of(self, record):
+        """The mapping that covers a record.
+
+        :return: ``(mapping, sentence)``: the sentence says why there is none
+        """
+        mappings = (
+            self.env["integration.table.mapping"]
+            .sudo()
+            .search([("model", "=", record._name)])
+        )
+        if not mappings:
+            return mappings, self.env._(
+                "No integration table mapping covers %s.", record._description
+            )
+        for mapping in mappings:
+            if record.filtered_domain(mapping._scope_domain()):
+                return mapping, None
+        return mappings.browse(), self.env._(
+            "'%(record)s' is outside of the filter of %(mappings)s.",
+            record=record.display_name,
+            mappings=", ".join(mappings.mapped("name")),
+        )
+
+    # -- synchronizing ----------------------------------------------------------------
+
+    def synchronize(self, direction=None):
+        """Synchronize these couplings at once.
+
+        Commits as it goes.
+
+        :param direction: ``"send"`` (the Odoo data wins), ``"get"`` (the Dataverse
+            data wins) or ``None``: merge, and leave conflicts to a decision
+        :return: the counters of the job as a dict, with ``state`` and ``message``
+        """
+        if direction not in (None, "send", "get"):
+            raise ValueError(f"direction is 'send', 'get' or None, not {direction!r}")
+        self._check_records()
+        return self._run(prefer=direction)
+
+    def _run(self, **options):
+        totals = {}
+        for mapping, couplings in self.sudo().grouped("mapping_id").items():
+            mapping._check_connected()
+            job = self.env["integration.engine.run"]._run(
+                mapping, kind="manual", couplings=couplings, **options
+            )
+            for name, value in job._counters().items():
+                totals[name] = totals.get(name, 0) + value
+            totals |= {"state": job.state, "message": job.message or ""}
+        return totals
+
+    def action_synchronize_now(self):
+        """Synchronize, asking for the direction where it matters."""
+        if not self:
+            raise UserError(self.env._("None of these records is coupled."))
+        self._check_records()
+        wizard = self.env["integration.synchronize.wizard"].create(
+            {
+                "coupling_ids": [(6, 0, self.ids)],
+                "selected": self.env.context.get("dataverse_selected", len(self)),
+            }
+        )
+        wizard._compare()
+        return wizard._open()
+
+    def action_open_in_dataverse(self):
+        """Open the row in Dynamics 365."""
+        self.ensure_one()
+        return self.mapping_id._open_row(self.external_id)
+
+    def action_open_record(self):
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": self.res_model,
+            "res_id": self.res_id,
+            "views": [(False, "form")],
+        }
+
+    # -- uncoupling -------------------------------------------------------------------
+
+    def action_uncouple(self):
+        """Ask before the couplings are deleted."""
+        if not self:
+            raise UserError(self.env._("There is no coupling to delete."))
+        self._check_records()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Delete Coupling"),
+            "res_model": "integration.uncouple.wizard",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_coupling_ids": [(6, 0, self.ids)]},
+        }
+
+    def _uncouple(self):
+        """Delete couplings of one or several mappings; no record is touched.
+
+        The pairs are remembered, so that matching does not couple them again by
+        itself and no copy of either record is created on the other side.
+
+        :return: number of couplings deleted
+        """
+        self._check_records()
+        couplings = self.sudo().exists()
+        self.env["integration.tombstone"].sudo()._bury(couplings, "uncoupled")
+        couplings.error_ids._resolve()
+        couplings.conflict_ids.filtered(lambda c: c.state == "open").state = "resolved"
+        for mapping, uncoupled in couplings.grouped("mapping_id").items():
+            self.env["integration.sync.job"].sudo().create(
+                {
+                    "mapping_id": mapping.id,
+                    "kind": "uncoupling",
+                    "state": "done",
+                    "finished_at": fields.Datetime.now(),
+                    "uncoupled": len(uncoupled),
+                }
+            )
+        count = len(couplings)
+        couplings.unlink()
+        return count
+
+    # -- entries of the Action menu ---------------------------------------------------
+
+    @api.model
+    def action_set_up_coupling_of(self, records):
+        """Set Up Coupling for one record."""
+        if len(records) != 1:
+            raise UserError(
+                self.env._(
+                    "A coupling is set up for one record at a time. For many, use "
+                    "Match-Based Coupling."
+                )
+            )
+        records.check_access("write")
+        mapping, why_not = self._mapping_of(records)
+        if why_not:
+            raise UserError(why_not)
+        mapping._check_connected()
+        wizard = self.env["integration.coupling.wizard"].create(
+            {"mapping_id": mapping.id, "res_id": records.id}
+        )
+        wizard.action_search()
+        return wizard._open()
+
+    @api.model
+    def action_synchronize_now_of(self, records):
+        """Synchronize Now for the coupled ones among the records."""
+        couplings = self._of(records)
+        if not couplings and len(records) == 1:
+            return self.action_set_up_coupling_of(records)
+        return couplings.with_context(
+            dataverse_selected=len(records)
+        ).action_synchronize_now()
+
+    @api.model
+    def action_delete_coupling_of(self, records):
+        """Delete Coupling for the coupled ones among the records."""
+        return self._of(records).action_uncouple()
+
+    @api.model
+    def action_open_in_dataverse_of(self, records):
+        """Open the row of one record, or offer to couple it."""
+        records.ensure_one()
+        coupling = self._of(records)[:1]
+        if not coupling:
+            return self.action_set_up_coupling_of(records)
+        return coupling.action_open_in_dataverse()
+
+    @api.model
+    def action_match_based_coupling_of(self, records):
+        """Match-Based Coupling among the records."""
+        records.check_access("write")
+        mapping, why_not = self._mapping_of(records[:1])
+        if why_not:
+            raise UserError(why_not)
+        mapping._check_connected()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Match-Based Coupling"),
+            "res_model": "integration.match.wizard",
+            "view_mode": "form",
+            "target": "new",
+            "context": {
+                "default_mapping_id": mapping.id,
+                "default_res_ids": records.ids,
+            },
+        }
+
+    @api.model
+    def action_synchronization_log_of(self, records):
+        """What happened to the records: errors and decided conflicts."""
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Synchronization Log"),
+            "res_model": "integration.conflict",
+            "view_mode": "list,form",
+            "domain": [
+                ("res_model", "=", records._name),
+                ("res_id", "in", records.ids),
+            ],
+        }

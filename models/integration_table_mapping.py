@@ -1,0 +1,546 @@
+"""Integration table mapping: which model goes with which Dataverse table, and how."""
+
+from ast import literal_eval
+
+from odoo import api, fields, models
+from odoo.exceptions import UserError, ValidationError
+from odoo.fields import Domain
+
+from .default_mappings import DEFAULT_MAPPINGS
+
+# Records of these models carry rights or configuration: they are never synchronized,
+# whoever asks.
+FORBIDDEN_MODELS = ("res.users", "res.groups", "res.company")
+FORBIDDEN_PREFIXES = ("ir.", "base.", "bus.", "integration.", "auth.", "mail.")
+
+# Entries of the Action menu that every mapped model gets: name, method, sequence.
+ACTION_MENU = (
+    ("Set Up Coupling", "action_set_up_coupling", "form"),
+    ("Synchronize Now", "action_synchronize_now", "list,form"),
+    ("Match-Based Coupling", "action_match_based_coupling", "list"),
+    ("Open in Dataverse", "action_open_in_dataverse", "form"),
+    ("Synchronization Log", "action_synchronization_log", "list,form"),
+    ("Delete Coupling", "action_delete_coupling", "list,form"),
+)
+
+
+class IntegrationTableMapping(models.Model):
+    _name = "integration.table.mapping"
+    _description = "Integration Table Mapping"
+    _order = "sequence, name, id"
+
+    name = fields.Char(required=True)
+    sequence = fields.Integer(
+        default=50, help="Mappings run in this order; parents before children."
+    )
+    active = fields.Boolean(default=True)
+    connection_id = fields.Many2one(
+        "integration.connection", required=True, ondelete="cascade", index=True
+    )
+    connection_state = fields.Selection(related="connection_id.state")
+    company_id = fields.Many2one(related="connection_id.company_id", store=True)
+    model_id = fields.Many2one(
+        "ir.model",
+        string="Odoo Model",
+        required=True,
+        ondelete="cascade",
+        domain=[("transient", "=", False), ("abstract", "=", False)],
+    )
+    model = fields.Char("Model Name", related="model_id.model", store=True, index=True)
+    integration_table = fields.Char(
+        "Dataverse Table", required=True, help="Logical name, for instance account."
+    )
+    direction = fields.Selection(
+        [
+            ("bidirectional", "Bidirectional"),
+            ("to_integration", "To Dataverse"),
+            ("from_integration", "From Dataverse"),
+        ],
+        required=True,
+        default="bidirectional",
+    )
+    synch_only_coupled = fields.Boolean(
+        "Synch. Only Coupled Records",
+        default=True,
+        help="Off: records that are missing on one side are created there.",
+    )
+    filter_domain = fields.Char(
+        "Odoo Filter", default="[]", help="Which Odoo records take part."
+    )
+    integration_filter = fields.Char(
+        "Dataverse Filter",
+        help="Which Dataverse rows take part, as an OData filter: "
+        "for instance customertypecode eq 3",
+    )
+    update_conflict_policy = fields.Selection(
+        [
+            ("manual", "Ask: the record waits for a decision"),
+            ("send", "Send data update to Dataverse: Odoo wins"),
+            ("get", "Get data update from Dataverse: Dataverse wins"),
+        ],
+        string="Resolve Update Conflicts",
+        required=True,
+        default="manual",
+        help="When the same field was changed on both sides. Changes of different "
+        "fields are merged without asking.",
+    )
+    deletion_policy = fields.Selection(
+        [
+            ("manual", "Ask"),
+            ("restore", "Restore the record"),
+            ("uncouple", "Delete the coupling"),
+            ("deactivate", "Archive the other record"),
+            ("delete", "Delete the other record"),
+        ],
+        string="Resolve Deletion Conflicts",
+        required=True,
+        default="deactivate",
+    )
+    drift_policy = fields.Selection(
+        [
+            ("keep", "Leave it until the source changes"),
+            ("revert", "Put the source's value back"),
+            ("report", "Report it"),
+        ],
+        string="Changes Against the Direction",
+        required=True,
+        default="keep",
+        help="When somebody edits the side of a one-way field that only receives.",
+    )
+    initial_policy = fields.Selection(
+        [
+            ("manual", "Ask: the record waits for a decision"),
+            ("send", "Use the Odoo data"),
+            ("get", "Use the Dataverse data"),
+        ],
+        string="Differences When Coupling",
+        required=True,
+        default="manual",
+        help="When two records are coupled that both hold a value, and not the same. "
+        "An empty value never replaces one that is there.",
+    )
+    field_mapping_ids = fields.One2many(
+        "integration.field.mapping", "mapping_id", string="Fields", copy=True
+    )
+    coupling_ids = fields.One2many(
+        "integration.coupling", "mapping_id", string="Couplings"
+    )
+    job_ids = fields.One2many("integration.sync.job", "mapping_id", string="Jobs")
+    error_ids = fields.One2many("sync.error", "mapping_id", string="Errors")
+    coupling_count = fields.Integer(compute="_compute_counts")
+    conflict_count = fields.Integer(compute="_compute_counts")
+    error_count = fields.Integer(compute="_compute_counts")
+    waiting_count = fields.Integer(compute="_compute_counts")
+    last_synch = fields.Datetime("Last Synchronization", compute="_compute_counts")
+
+    _name_uniq = models.Constraint(
+        "UNIQUE (connection_id, name)",
+        "This connection has a table mapping of that name already.",
+    )
+
+    # -- fields -----------------------------------------------------------------------
+
+    def _compute_counts(self):
+        couplings = dict(
+            self.env["integration.coupling"]._read_group(
+                [("mapping_id", "in", self.ids)], ["mapping_id"], ["__count"]
+            )
+        )
+        conflicts = dict(
+            self.env["integration.coupling"]._read_group(
+                [("mapping_id", "in", self.ids), ("state", "=", "conflict")],
+                ["mapping_id"],
+                ["__count"],
+            )
+        )
+        errors = dict(
+            self.env["sync.error"]._read_group(
+                [
+                    ("mapping_id", "in", self.ids),
+                    ("state", "in", ("open", "retrying")),
+                ],
+                ["mapping_id"],
+                ["__count"],
+            )
+        )
+        finished = dict(
+            self.env["integration.sync.job"]._read_group(
+                [("mapping_id", "in", self.ids), ("state", "=", "done")],
+                ["mapping_id"],
+                ["finished_at:max"],
+            )
+        )
+        for mapping in self:
+            mapping.coupling_count = couplings.get(mapping, 0)
+            mapping.conflict_count = conflicts.get(mapping, 0)
+            mapping.error_count = errors.get(mapping, 0)
+            mapping.last_synch = finished.get(mapping, False)
+            mapping.waiting_count = (
+                self.env["integration.inbox"]._count(mapping) if mapping.ids else 0
+            )
+
+    @api.constrains("model_id")
+    def _check_model(self):
+        for mapping in self:
+            if mapping.model in FORBIDDEN_MODELS or mapping.model.startswith(
+                FORBIDDEN_PREFIXES
+            ):
+                raise ValidationError(
+                    self.env._(
+                        "%s carries access rights or configuration of Odoo and "
+                        "cannot be synchronized.",
+                        mapping.model_id.name,
+                    )
+                )
+            model = self.env.get(mapping.model)
+            if model is None or not model._auto or model._transient:
+                raise ValidationError(
+                    self.env._(
+                        "%s has no records of its own in the database and cannot "
+                        "be synchronized.",
+                        mapping.model_id.name,
+                    )
+                )
+
+    @api.constrains("filter_domain", "model_id")
+    def _check_filter_domain(self):
+        for mapping in self:
+            try:
+                mapping._scope_domain().validate(self.env[mapping.model])
+            except Exception as error:
+                raise ValidationError(
+                    self.env._(
+                        "The Odoo filter of %(mapping)s cannot be read: %(error)s",
+                        mapping=mapping.name,
+                        error=error,
+                    )
+                ) from error
+
+    @api.constrains("connection_id", "model_id")
+    def _check_connection_change(self):
+        for mapping in self:
+            if mapping.coupling_ids.filtered(
+                lambda c, m=mapping: c.res_model != m.model
+            ):
+                raise ValidationError(
+                    self.env._(
+                        "Delete the couplings of %s before its model changes.",
+                        mapping.name,
+                    )
+                )
+
+    def _check_one_writer(self, lines, targets):
+        """Refuse two field mappings that write the same field or column."""
+        seen = set()
+        for line in lines:
+            for target in targets(line):
+                if target in seen:
+                    raise ValidationError(
+                        self.env._(
+                            "Two field mappings of %(mapping)s write '%(target)s'. "
+                            "Disable one, or give it the other direction.",
+                            mapping=self.name,
+                            target=target,
+                        )
+                    )
+                seen.add(target)
+
+    # -- life cycle -------------------------------------------------------------------
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        mappings = super().create(vals_list)
+        mappings._follow_model()
+        return mappings
+
+    def write(self, vals):
+        before = set(self.mapped("model"))
+        result = super().write(vals)
+        if {"active", "model_id"} & vals.keys():
+            self._follow_model(before)
+        return result
+
+    def unlink(self):
+        before = set(self.mapped("model"))
+        result = super().unlink()
+        self._follow_model(before)
+        return result
+
+    def copy_data(self, default=None):
+        return [
+            dict(vals, name=self.env._("%s (copy)", mapping.name), active=False)
+            for mapping, vals in zip(self, super().copy_data(default), strict=True)
+        ]
+
+    def _follow_model(self, also=()):
+        """Journal and Action menu exist for exactly the models with a mapping."""
+        models_now = set(self.exists().mapped("model")) | set(also)
+        journal = self.env["integration.journal"]
+        for model_name in models_now:
+            if self.sudo().search_count([("model", "=", model_name)], limit=1):
+                journal._create_triggers(model_name)
+                self._create_action_menu(model_name)
+            else:
+                journal._drop_triggers([model_name])
+                self._remove_action_menus(model_name)
+
+    @api.model
+    def _create_action_menu(self, model_name):
+        model = self.env["ir.model"]._get(model_name)
+        group = self.env.ref("dataverse_sync.group_user")
+        actions = self.env["ir.actions.server"].sudo()
+        existing = self._action_menus(model_name).mapped("code")
+        for sequence, (name, method, views) in enumerate(ACTION_MENU):
+            code = f"action = env['integration.coupling'].{method}_of(records)"
+            if code not in existing:
+                actions.create(
+                    {
+                        "name": name,
+                        "model_id": model.id,
+                        "binding_model_id": model.id,
+                        "binding_view_types": views,
+                        "state": "code",
+                        "code": code,
+                        "sequence": 100 + sequence,
+                        "group_ids": [(6, 0, group.ids)],
+                    }
+                )
+
+    @api.model
+    def _remove_action_menus(self, model_name=None):
+        self._action_menus(model_name).unlink()
+
+    @api.model
+    def _action_menus(self, model_name=None):
+        domain = [
+            ("code", "=like", "action = env['integration.coupling'].action_%"),
+            ("binding_model_id", "!=", False),
+        ]
+        if model_name:
+            domain.append(("model_id.model", "=", model_name))
+        return self.env["ir.actions.server"].sudo().search(domain)
+
+    # -- default setup ----------------------------------------------------------------
+
+    @api.model
+    def _create_defaults(self, connection):
+        """Create the default mappings that this connection lacks.
+
+        :return: the new mappings
+        """
+        existing = set(
+            self.with_context(active_test=False)
+            .search([("connection_id", "=", connection.id)])
+            .mapped("name")
+        )
+        rules = {
+            rule.code: rule.id
+            for rule in self.env["integration.transformation.rule"].search([])
+        }
+        return self.create(
+            [
+                self._prepare_default(connection, definition, rules)
+                for definition in DEFAULT_MAPPINGS
+                if definition["name"] not in existing
+                and definition["model"] in self.env
+            ]
+        )
+
+    @api.model
+    def _prepare_default(self, connection, definition, rules):
+        vals = {
+            key: value
+            for key, value in definition.items()
+            if key not in ("fields", "model")
+        }
+        vals["connection_id"] = connection.id
+        vals["model_id"] = self.env["ir.model"]._get_id(definition["model"])
+        vals["field_mapping_ids"] = [
+            (
+                0,
+                0,
+                {
+                    **{key: value for key, value in pair.items() if key != "rule"},
+                    "sequence": sequence,
+                    "transformation_rule_id": rules.get(pair.get("rule")),
+                },
+            )
+            for sequence, pair in enumerate(definition["fields"])
+            if pair.get("field_name", "id") in self.env[definition["model"]]._fields
+        ]
+        return vals
+
+    # -- what takes part --------------------------------------------------------------
+
+    def _scope_domain(self):
+        """The Odoo records that take part, as a :class:`Domain`.
+
+        :raise ValueError: when the filter cannot be read
+        """
+        self.ensure_one()
+        domain = Domain(literal_eval(self.filter_domain or "[]"))
+        model = self.env[self.model]
+        if self.company_id and "company_id" in model._fields:
+            domain &= Domain("company_id", "in", [self.company_id.id, False])
+        return domain
+
+    def _records(self):
+        """The model of the mapping, as the synchronization user sees it.
+
+        Archived records are visible; nobody is mailed, subscribed or logged about
+        records that synchronization creates.
+        """
+        self.ensure_one()
+        connection = self.sudo().connection_id
+        return (
+            self.env[self.model]
+            .sudo(False)
+            .with_user(connection.user_id)
+            .with_company(connection.company_id or connection.user_id.company_id)
+            .with_context(
+                active_test=False,
+                lang="en_US",
+                mail_create_nolog=True,
+                mail_create_nosubscribe=True,
+                mail_auto_subscribe_no_notify=True,
+                no_reset_password=True,
+            )
+        )
+
+    def _creates(self, direction):
+        """Whether records missing on one side are created there."""
+        self.ensure_one()
+        return not self.synch_only_coupled and self.direction in (
+            "bidirectional",
+            direction,
+        )
+
+    # -- running ----------------------------------------------------------------------
+
+    def synchronize(self):
+        """Synchronize what changed on either side, at once.
+
+        Commits as it goes.
+
+        :return: the counters of the job as a dict, with ``state`` and ``message``;
+            for several mappings the sums
+        :raise AccessError: for users who may not run whole mappings
+        """
+        self.connection_id._check_manager()
+        totals = {}
+        for mapping in self._in_run_order():
+            job = self.env["integration.engine.run"]._run(mapping, kind="manual")
+            for name, value in job._counters().items():
+                totals[name] = totals.get(name, 0) + value
+            if totals.get("state") != "failed":
+                totals |= {"state": job.state, "message": job.message or ""}
+        return totals
+
+    def _in_run_order(self):
+        """Parents before children, by the lookups between the mappings."""
+        return self.env["integration.engine.run"]._in_order(self)
+
+    @api.model
+    def _cron_synchronize(self):
+        """Run every mapping of every connected connection."""
+        mappings = self.search(
+            [
+                ("connection_id.state", "=", "connected"),
+                "|",
+                ("connection_id.paused_until", "=", False),
+                ("connection_id.paused_until", "<=", fields.Datetime.now()),
+            ]
+        )
+        cron = self.env["ir.cron"]
+        cron._commit_progress(remaining=len(mappings))
+        for mapping in mappings._in_run_order():
+            self.env["integration.engine.run"]._run(mapping, kind="scheduled")
+            if not cron._commit_progress(1):
+                self._wake_up()
+                break
+
+    @api.model
+    def _wake_up(self, at=None):
+        """Let the scheduled action run once this transaction is committed, or later."""
+        self.env.ref("dataverse_sync.ir_cron_synchronize").sudo()._trigger(at=at)
+
+    def action_synchronize_modified(self):
+        """Synchronize what changed, in the background."""
+        self.connection_id._check_manager()
+        self._check_connected()
+        self._wake_up()
+        return self.connection_id[:1]._notify_scheduled()
+
+    def action_run_full_synchronization(self):
+        """Look at every record of both sides, in the background."""
+        self.connection_id._check_manager()
+        self._check_connected()
+        self._request_full_synchronization()
+        self._wake_up()
+        return self.connection_id[:1]._notify_scheduled()
+
+    def _request_full_synchronization(self):
+        """The next run compares everything that takes part."""
+        for mapping in self.sudo():
+            self.env["integration.checkpoint"].sudo()._of(mapping)._forget()
+            self.env["integration.inbox"].sudo()._put_scope(
+                mapping, mapping._records().search(mapping._scope_domain())
+            )
+
+    def _check_connected(self):
+        for connection in self.connection_id:
+            if connection.state != "connected":
+                raise UserError(
+                    self.env._(
+                        "The connection '%(name)s' is not connected. %(reason)s",
+                        name=connection.name,
+                        reason=connection.state_reason or "",
+                    )
+                )
+
+    # -- couplings --------------------------------------------------------------------
+
+    def action_match_based_coupling(self):
+        """Find pairs that belong together among what is not coupled."""
+        self.ensure_one()
+        self.connection_id._check_manager()
+        self._check_connected()
+        return {
+            "type": "ir.actions.act_window",
+            "name": self.env._("Match-Based Coupling"),
+            "res_model": "integration.match.wizard",
+            "view_mode": "form",
+            "target": "new",
+            "context": {"default_mapping_id": self.id},
+        }
+
+    def action_delete_couplings(self):
+        """Delete all couplings of the mapping, after a question."""
+        self.connection_id._check_manager()
+        return self.coupling_ids.action_uncouple()
+
+    def _open_row(self, external_id):
+        """The action that opens a row of this mapping in Dynamics 365."""
+        self.ensure_one()
+        return {
+            "type": "ir.actions.act_url",
+            "url": self.sudo().connection_id._record_url(
+                self.integration_table, external_id
+            ),
+            "target": "new",
+        }
+
+    def action_open_couplings(self):
+        return self._open("integration_coupling_action")
+
+    def action_open_errors(self):
+        return self._open("sync_error_action")
+
+    def action_open_jobs(self):
+        return self._open("integration_sync_job_action")
+
+    def _open(self, action):
+        self.ensure_one()
+        return self.env["ir.actions.act_window"]._for_xml_id(
+            f"dataverse_sync.{action}"
+        ) | {"domain": [("mapping_id", "=", self.id)]}

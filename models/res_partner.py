@@ -1,0 +1,24 @@
+"""Contacts: the first model that is coupled."""
+
+from odoo import api, models
+
+
+class ResPartner(models.Model):
+    _name = "res.partner"
+    _inherit = ["res.partner", "integration.coupling.mixin"]
+
+    @api.model
+    def _integration_context_fields(self):
+        return ["parent_id", "type"]
+
+    @api.model
+    def _integration_skipped_fields(self, row):
+        """Address and tax number of a child contact belong to its company.
+
+        Writing them on a child of type "contact" rewrites the company and all its
+        other contacts (`_fields_sync`), so they are left to the company's coupling.
+        A child of type "other" has an address of its own, and that is synchronized.
+        """
+        if row.get("parent_id") and row.get("type") in (None, "contact"):
+            return {*self._address_fields(), *self._synced_commercial_fields()}
+        return set()

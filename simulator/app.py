@@ -1,0 +1,204 @@
+"""The ASGI application: authority, control API, and the Web API with its frame.
+
+The frame of every Web API answer: token, faults, common headers, request log.
+Source: "Compose HTTP requests and handle errors", headers captured from a live
+organization.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import time
+import uuid
+from collections import deque
+from typing import Any
+
+from starlette.applications import Starlette
+
+from . import errors
+from .api import Api
+from .authority import Authority, InvalidToken
+from .control import Control
+from .faults import Fault, Faults
+from .messages import Request, Response
+from .organization import Organization
+
+_logger = logging.getLogger(__name__)
+_API = re.compile(r"(/api/data/v9\.[0-2])(?:/(.*))?", re.DOTALL)
+_LOGGED_REQUESTS = 200_000
+_WINDOW_SECONDS = 300
+_BURST_LIMIT = 8000
+
+
+class App:
+    """``scope["transport"]`` (see server.py) lets a fault cut the connection."""
+
+    def __init__(self, organization: Organization) -> None:
+        self.organization = organization
+        self.authority = Authority(organization.identity, organization.clock)
+        self.faults = Faults()
+        self.log: deque[dict[str, Any]] = deque(maxlen=_LOGGED_REQUESTS)
+        self.api = Api(organization, self.faults)
+        control = Control(organization, self.faults, self.log)
+        self._others = Starlette(routes=[*self.authority.routes(), *control.routes()])
+        self._bursts = _Bursts()
+        self._cookie = f"ARRAffinity={uuid.uuid4().hex}; path=/; secure; HttpOnly"
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        match = _API.fullmatch(scope["raw_path"].decode("latin-1"))
+        if not match:
+            await self._others(scope, receive, send)
+            return
+        started = time.perf_counter()
+        headers = _headers(scope)
+        body = await _body(receive)
+        base_url = f"{scope['scheme']}://{headers.get('host', 'localhost')}"
+        path, query = match[2] or "", scope["query_string"].decode("latin-1")
+        method = scope["method"]
+        url = f"{path}?{query}" if query else path
+        entry = {"method": method, "path": url, "client": None, "batch": 0}
+        fault = self.faults.take(method, url, body)
+        if fault and fault.delay_ms:
+            await asyncio.sleep(fault.delay_ms / 1000)
+        response = None
+        if not (fault and fault.drop == "before"):
+            response = fault.response() if fault else None
+            if response is None:
+                response = self._work(
+                    entry, method, path, query, headers, body, base_url + match[1]
+                )
+        entry["status"] = response.status if response else None
+        entry["batch"] = response.operations if response else 0
+        entry["milliseconds"] = round((time.perf_counter() - started) * 1000, 3)
+        self.log.append(entry)
+        if response is None or (fault and fault.drop):
+            await _cut(scope, receive)
+            return
+        await self._send(scope, receive, send, response, entry["client"], fault)
+
+    def _work(
+        self,
+        entry: dict[str, Any],
+        method: str,
+        path: str,
+        query: str,
+        headers: dict[str, str],
+        body: bytes,
+        api_url: str,
+    ) -> Response:
+        base_url = api_url.partition("/api/")[0]
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            challenge = self.authority.challenge(base_url)
+            return Response(401, {"WWW-Authenticate": challenge})
+        try:
+            entry["client"] = client_id = self.authority.client_of(token.strip())
+        except InvalidToken as error:
+            challenge = self.authority.challenge(base_url, str(error))
+            return Response(401, {"WWW-Authenticate": challenge})
+        try:
+            caller = self.organization.caller(client_id)
+            request = Request(method, path, query, headers, body, caller, api_url)
+            if path == "$batch":
+                return self.api.handle_batch(request)
+            return self.api.handle(request)
+        except errors.DataverseError as error:
+            return Response.of_error(error)
+        except Exception:
+            _logger.exception("%s %s failed", method, path)
+            return Response.of_error(
+                errors.DataverseError(
+                    500, "0x80040216", "An unexpected error occurred."
+                )
+            )
+
+    async def _send(
+        self,
+        scope: Any,
+        receive: Any,
+        send: Any,
+        response: Response,
+        client_id: str | None,
+        fault: Fault | None,
+    ) -> None:
+        request_id = str(uuid.uuid4())
+        remaining = self._bursts.remaining(client_id, self.organization.clock.now())
+        headers = {
+            "Cache-Control": "no-cache",
+            "Expires": "-1",
+            "Set-Cookie": self._cookie,
+            "Strict-Transport-Security": "max-age=31536000; includeSubDomains",
+            "REQ_ID": f"{request_id},{request_id}",
+            "AuthActivityId": request_id,
+            "x-ms-service-request-id": f"{request_id},{request_id}",
+            "x-ms-dop-hint": "4",
+            # The thousands separator is what live organizations send.
+            "x-ms-ratelimit-time-remaining-xrm-requests": "1,200.00",
+            "x-ms-ratelimit-burst-remaining-xrm-requests": str(remaining),
+            "OData-Version": "4.0",
+            **response.headers,
+            "Content-Length": str(len(response.body)),
+        }
+        if response.status in (204, 304):
+            del headers["Content-Length"]
+        await send(
+            {
+                "type": "http.response.start",
+                "status": response.status,
+                "headers": [
+                    (name.lower().encode(), value.encode("latin-1", "replace"))
+                    for name, value in headers.items()
+                ],
+            }
+        )
+        if fault and fault.truncate:
+            half = response.body[: len(response.body) // 2]
+            await send({"type": "http.response.body", "body": half, "more_body": True})
+            await _cut(scope, receive)
+            return
+        await send({"type": "http.response.body", "body": response.body})
+
+
+class _Bursts:
+    """Requests left for each client in the current window of 300 seconds."""
+
+    def __init__(self) -> None:
+        self._window = 0
+        self._used: dict[str | None, int] = {}
+
+    def remaining(self, client_id: str | None, now: float) -> int:
+        window = int(now // _WINDOW_SECONDS)
+        if window != self._window:
+            self._window, self._used = window, {}
+        self._used[client_id] = self._used.get(client_id, 0) + 1
+        return max(_BURST_LIMIT - self._used[client_id], 0)
+
+
+def _headers(scope: Any) -> dict[str, str]:
+    """Lower-case names; a repeated header's values are joined by commas."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]},{value}" if name in headers else value
+    return headers
+
+
+async def _body(receive: Any) -> bytes:
+    message = await receive()
+    body = message.get("body", b"")
+    if not message.get("more_body"):
+        return body
+    parts = [body]
+    while message.get("more_body"):
+        message = await receive()
+        parts.append(message.get("body", b""))
+    return b"".join(parts)
+
+
+async def _cut(scope: Any, receive: Any) -> None:
+    """Close the connection at once and wait until the server has noticed."""
+    scope["transport"].abort()
+    while (await receive())["type"] != "http.disconnect":
+        pass

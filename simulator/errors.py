@@ -1,0 +1,337 @@
+"""The errors Dataverse answers with: one function for each, in one place.
+
+Status, code and message follow "Web service error codes" and "Compose HTTP requests
+and handle errors" of the Dataverse documentation and answers recorded from live
+organizations.
+"""
+
+from __future__ import annotations
+
+import json
+
+PAYLOAD_HELP = "https://go.microsoft.com/fwlink/?linkid=2195293"
+
+
+class DataverseError(Exception):
+    """An error answer: HTTP ``status``, Dataverse ``code`` and ``message``."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = headers or {}
+
+    def body(self) -> bytes:
+        """The JSON body, ``{"error": {"code": ..., "message": ...}}``."""
+        error = {"error": {"code": self.code, "message": self.message}}
+        return json.dumps(error, ensure_ascii=False).encode()
+
+
+# -- rows --------------------------------------------------------------------------
+
+
+def row_not_found(table: str, row_id: str) -> DataverseError:
+    return DataverseError(
+        404, "0x80040217", f"{table} With Id = {row_id} Does Not Exist"
+    )
+
+
+def key_row_not_found(table: str, status: int = 404) -> DataverseError:
+    return DataverseError(
+        status,
+        "0x80060891",
+        f"A record with the specified key values does not exist in {table} entity",
+    )
+
+
+def duplicate_row() -> DataverseError:
+    return DataverseError(
+        412, "0x80040237", "A record with matching key values already exists."
+    )
+
+
+def duplicate_key(key: str, columns: str) -> DataverseError:
+    return DataverseError(
+        412,
+        "0x80060892",
+        f"Entity Key {key} violated. A record with the same value for {columns} "
+        "already exists. A duplicate record cannot be created. Select one or more "
+        "unique values and try again.",
+    )
+
+
+def invalid_key(table: str) -> DataverseError:
+    return DataverseError(
+        400,
+        "0x8006088a",
+        "Bad Request - Error in query syntax. The key in the request URI is not valid "
+        f"for resource 'Microsoft.Dynamics.CRM.{table}'.",
+    )
+
+
+def version_mismatch() -> DataverseError:
+    return DataverseError(
+        412,
+        "0x80060882",
+        "The version of the existing record doesn't match the RowVersion property "
+        "provided.",
+    )
+
+
+def optimistic_concurrency_off(table: str) -> DataverseError:
+    return DataverseError(
+        400,
+        "0x80060893",
+        f"Optimistic concurrency isn't enabled for entity type {table}. The "
+        "IfVersionMatches value of ConcurrencyBehavior can only be used if optimistic "
+        "concurrency is enabled.",
+    )
+
+
+def delete_restricted() -> DataverseError:
+    return DataverseError(
+        405,
+        "0x80040227",
+        "The object you tried to delete is associated with another object and cannot "
+        "be deleted.",
+    )
+
+
+def two_parents() -> DataverseError:
+    return DataverseError(
+        400,
+        "0x80040508",
+        "A contact cannot have both a parent account and a parent contact.",
+    )
+
+
+def account_loop() -> DataverseError:
+    return DataverseError(
+        400,
+        "0x80040507",
+        "Creating this parental association would create a loop in Accounts hierarchy.",
+    )
+
+
+# -- values ------------------------------------------------------------------------
+
+
+def string_too_long(table: str, column: str, limit: int) -> DataverseError:
+    return DataverseError(
+        400,
+        "0x80044331",
+        f"A validation error occurred.  The length of the '{column}' attribute of the "
+        f"'{table}' entity exceeded the maximum allowed length of '{limit}'.",
+    )
+
+
+def option_out_of_range(
+    table: str, column: str, value: object, accepted: str
+) -> DataverseError:
+    return DataverseError(
+        400,
+        "0x8004431A",
+        f"A validation error occurred. The value {value} of '{column}' on record of "
+        f"type '{table}' is outside the valid range. Accepted Values: {accepted}",
+    )
+
+
+def number_out_of_range(
+    table: str, column: str, value: object, *, integer: bool
+) -> DataverseError:
+    return DataverseError(
+        400,
+        "0x8004432F" if integer else "0x80044330",
+        f"A validation error occurred. The value {value} of '{column}' on record of "
+        f"type '{table}' is outside the valid range.",
+    )
+
+
+def invalid_characters(table: str, column: str) -> DataverseError:
+    return DataverseError(
+        400,
+        "0x80040278",
+        f"Invalid character in field '{column}' of entity '{table}': hexadecimal "
+        "control characters are not valid.",
+    )
+
+
+def date_out_of_range(value: str) -> DataverseError:
+    return DataverseError(
+        400,
+        "0x80040239",
+        "DateTime is less than minumum value supported by CrmDateTime. Actual value: "
+        f"{value}, Minimum value supported: 01/01/1753 00:00:00",
+    )
+
+
+def required_column(column: str) -> DataverseError:
+    return DataverseError(400, "0x80040203", f"Attribute '{column}' cannot be NULL")
+
+
+def state_status_mismatch(
+    status: int, table: str, state_label: str, row_id: str
+) -> DataverseError:
+    return DataverseError(
+        400,
+        "0x80048408",
+        f"{status} is not a valid status code for state code "
+        f"{table.capitalize()}State.{state_label} on {table} with Id {row_id}.",
+    )
+
+
+def plug_in_abort(message: str) -> DataverseError:
+    return DataverseError(400, "0x80040265", message)
+
+
+# -- payloads and addresses --------------------------------------------------------
+
+
+def payload(entity_set: str, reason: str) -> DataverseError:
+    """A body the OData reader refuses; ``reason`` is the reader's own sentence."""
+    return DataverseError(
+        400,
+        "0x80048d19",
+        f"Error identified in Payload provided by the user for Entity :'{entity_set}',"
+        " For more information on this error please follow this help link "
+        f"{PAYLOAD_HELP}  ---->  InnerException : Microsoft.OData.ODataException: "
+        f"{reason}",
+    )
+
+
+def unknown_annotated_property(entity_set: str, name: str) -> DataverseError:
+    """An ``x@odata.bind`` whose ``x`` is no navigation property (case counts)."""
+    return payload(
+        entity_set,
+        f"An undeclared property '{name}' which only has property annotations in the "
+        "payload but no property value was found in the payload. In OData, only "
+        "declared navigation properties and declared named streams can be represented "
+        "as properties without values.",
+    )
+
+
+def unknown_property(entity_set: str, name: str) -> DataverseError:
+    return payload(
+        entity_set,
+        f"Invalid property '{name}': Does not support untyped value in non-open type.",
+    )
+
+
+def wrong_type(entity_set: str, value: object, expected: str) -> DataverseError:
+    return payload(
+        entity_set,
+        f"Cannot convert the literal '{value}' to the expected type '{expected}'.",
+    )
+
+
+def lookup_value_written() -> DataverseError:
+    return bad_request(
+        "CRM do not support direct update of Entity Reference properties, Use "
+        "Navigation properties instead."
+    )
+
+
+def unknown_query_property(name: str, table: str) -> DataverseError:
+    return bad_request(
+        f"Could not find a property named '{name}' on type "
+        f"'Microsoft.Dynamics.CRM.{table}'."
+    )
+
+
+def segment_not_found(segment: str) -> DataverseError:
+    return DataverseError(
+        404, "0x8006088a", f"Resource not found for the segment '{segment}'."
+    )
+
+
+def query_syntax(message: str) -> DataverseError:
+    return DataverseError(
+        400, "0x8006088a", f"Bad Request - Error in query syntax. {message}"
+    )
+
+
+def bad_request(message: str) -> DataverseError:
+    return DataverseError(400, "0x80060888", message)
+
+
+def method_not_allowed(method: str) -> DataverseError:
+    return DataverseError(
+        405, "0x0", f"The requested resource does not support http method '{method}'."
+    )
+
+
+def not_implemented(what: str) -> DataverseError:
+    """Real Dataverse can do this, the simulator cannot yet: never a silent guess."""
+    return DataverseError(
+        501, "0x80060885", f"{what} is not supported by this simulator."
+    )
+
+
+# -- change tracking ---------------------------------------------------------------
+
+
+def change_tracking_off(table: str) -> DataverseError:
+    return DataverseError(
+        400, "0x80072491", f"Entity {table} isn't enabled for change tracking."
+    )
+
+
+def option_with_change_tracking(option: str) -> DataverseError:
+    return bad_request(
+        f'The "{option}" query parameter isn\'t supported when Change Tracking is '
+        "enabled."
+    )
+
+
+def expired_version_stamp() -> DataverseError:
+    return DataverseError(
+        400,
+        "0x80044352",
+        "Version stamp associated with the client has expired. Please perform a full "
+        "sync.",
+    )
+
+
+# -- who may what ------------------------------------------------------------------
+
+
+def not_a_member() -> DataverseError:
+    return DataverseError(
+        403, "0x80072560", "The user is not a member of the organization."
+    )
+
+
+def user_disabled(user_id: str) -> DataverseError:
+    return DataverseError(
+        403,
+        "0x80041d1f",
+        f"The specified user(Id = {user_id}) is disabled. Consider enabling this user.",
+    )
+
+
+def privilege_denied(
+    user_id: str, privilege: str, privilege_id: str, table: str, code: int
+) -> DataverseError:
+    return DataverseError(
+        403,
+        "0x80040220",
+        f"Principal user (Id={user_id}, type=8, roleCount=1, privilegeCount=1, "
+        f"accessMode=4) is missing {privilege} privilege (Id={privilege_id}) on "
+        f"OTC={code} for entity '{table}'. context.Caller={user_id}.",
+    )
+
+
+def row_access_denied(user_id: str, table: str, row_id: str) -> DataverseError:
+    return DataverseError(
+        403,
+        "0x80048306",
+        f"SecLib::AccessCheckEx failed. Principal user (Id={user_id}) does not have "
+        f"the access right on {table} with Id {row_id}.",
+    )

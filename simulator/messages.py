@@ -1,0 +1,61 @@
+"""What goes in and out of the API, the same for a request of its own and in a batch."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from . import errors
+from .security import Caller
+
+JSON_TYPE = "application/json; odata.metadata=minimal"
+
+
+@dataclass(frozen=True)
+class Request:
+    """``path`` is what follows ``/api/data/v9.x/``, not decoded; header names are lower
+    case; ``api_url`` ends before the slash."""
+
+    method: str
+    path: str
+    query: str
+    headers: dict[str, str]
+    body: bytes
+    caller: Caller
+    api_url: str
+
+    def json(self) -> dict[str, Any]:
+        """The body as an object; decimals stay exact. Raises DataverseError."""
+        try:
+            body = json.loads(self.body or b"{}", parse_float=Decimal)
+        except ValueError as error:
+            raise errors.payload(self.path, f"Invalid JSON. {error}") from None
+        if not isinstance(body, dict):
+            raise errors.payload(self.path, "A JSON object was expected.")
+        return body
+
+
+@dataclass
+class Response:
+    """An answer; a batch counts its inner requests in ``operations``."""
+
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    operations: int = 0
+
+    @classmethod
+    def of_json(
+        cls, text: str, status: int = 200, headers: dict[str, str] | None = None
+    ) -> Response:
+        return cls(
+            status, {"Content-Type": JSON_TYPE, **(headers or {})}, text.encode()
+        )
+
+    @classmethod
+    def of_error(cls, error: errors.DataverseError) -> Response:
+        return cls(
+            error.status, {"Content-Type": JSON_TYPE, **error.headers}, error.body()
+        )

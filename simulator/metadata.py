@@ -1,0 +1,476 @@
+"""Metadata as the Web API tells it: ``EntityDefinitions`` and what hangs below it.
+
+Source: "Query table definitions using the Web API"; property values follow a metadata
+export of a live organization.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import uuid
+from typing import Any
+
+from odata_query import ast
+
+from . import errors, filters
+from .query import Options
+from .schema import LOOKUP_TYPES, Column, Relationship, Schema, Table
+from .store import Store
+
+Json = dict[str, Any]
+
+ENGLISH = 1033
+_SEGMENT = re.compile(r"(?P<name>[\w.]+)(?:\((?P<key>[^)]*)\))?")
+_CLASSES = {
+    "Uniqueidentifier": "UniqueIdentifier",
+    "Owner": "Lookup",
+    "Customer": "Lookup",
+}
+# Columns whose options are in a related OptionSet: only there with $expand.
+_WITH_OPTION_SET = ("Picklist", "State", "Status", "Boolean", "MultiSelectPicklist")
+
+
+class Metadata:
+    """Answers as plain dictionaries; ``api_url`` is for the context."""
+
+    def __init__(self, schema: Schema, store: Store) -> None:
+        self.schema = schema
+        self.store = store
+
+    def read(self, path: str, options: Options, api_url: str) -> Json:
+        """``path`` starts with ``EntityDefinitions``. Raises DataverseError."""
+        segments = [_SEGMENT.fullmatch(part) for part in path.split("/")]
+        if not all(segments):
+            raise errors.segment_not_found(path)
+        first, *rest = segments
+        context = f"{api_url}/$metadata#{path}"
+        if first["key"] is None:
+            if rest:
+                raise errors.segment_not_found(rest[0]["name"])
+            items = [self._entity(table) for table in self.schema.tables.values()]
+            return _collection(
+                context, [self._shape(i, options) for i in _filtered(items, options)]
+            )
+        table = self.table(first["key"])
+        if not rest:
+            shaped = self._shape(self._entity(table), options)
+            return {"@odata.context": f"{context}/$entity", **shaped}
+        return self._below(table, rest, options, context)
+
+    def table(self, key: str) -> Table:
+        """The table of ``LogicalName='x'`` or of a MetadataId."""
+        name = key.partition("=")[2].strip("'") if "=" in key else None
+        for table in self.schema.tables.values():
+            if name == table.name or key.lower() == _id("entity", table.name):
+                return table
+        raise errors.DataverseError(
+            404,
+            "0x80041102",
+            f"The entity with a name = '{name or key}' with namemapping = 'Logical' "
+            "was not found in the MetadataCache.",
+        )
+
+    def create_key(self, path: str, body: Json) -> str:
+        """Add an alternate key; returns its MetadataId.
+
+        Its index is Active at once. Raises DataverseError.
+        """
+        match = re.fullmatch(r"EntityDefinitions\(([^)]*)\)/Keys", path)
+        if not match:
+            raise errors.method_not_allowed("POST")
+        table = self.table(match[1])
+        name, columns = body.get("SchemaName"), body.get("KeyAttributes")
+        valid = isinstance(name, str) and isinstance(columns, list) and columns
+        if not valid or not set(columns) <= set(table.columns):
+            raise errors.DataverseError(400, "0x80040203", "Invalid key definition.")
+        try:
+            self.store.create_key(table, name.lower(), columns)
+        except sqlite3.IntegrityError:
+            raise errors.duplicate_key(name, ", ".join(columns)) from None
+        return _id("key", f"{table.name}.{name.lower()}")
+
+    # -- below one table -----------------------------------------------------------
+
+    def _below(
+        self, table: Table, rest: list[re.Match[str]], options: Options, context: str
+    ) -> Json:
+        first, *more = rest
+        name, key = first["name"], first["key"]
+        if name == "Attributes":
+            return self._attributes(table, key, more, options, context)
+        if name not in _ENTITY_COLLECTIONS or key is not None or more:
+            raise errors.segment_not_found(name)
+        items = _filtered(_ENTITY_COLLECTIONS[name](self, table), options)
+        return _collection(context, [self._shape(item, options) for item in items])
+
+    def _attributes(
+        self,
+        table: Table,
+        key: str | None,
+        more: list[re.Match[str]],
+        options: Options,
+        context: str,
+    ) -> Json:
+        items = self._attribute_list(table)
+        if key is not None:
+            name = key.partition("=")[2].strip("'") or key
+            items = [i for i in items if name in (i["LogicalName"], i["MetadataId"])]
+        cast = more[0]["name"] if more else None
+        if cast:
+            full = f"#{cast}"
+            items = [item for item in items if item["@odata.type"] == full]
+        if key is not None and not items:
+            raise errors.row_not_found("attribute", key)
+        shaped = [self._shape(i, options, cast) for i in _filtered(items, options)]
+        if key is None:
+            return _collection(context, shaped)
+        if len(more) == 2:
+            member = more[1]["name"]
+            full = self._shape(items[0], Options(), cast, everything=True)
+            if member not in full:
+                raise errors.segment_not_found(member)
+            return {"@odata.context": context, **full[member]}
+        return {"@odata.context": f"{context}/$entity", **shaped[0]}
+
+    # -- shaping: $select and $expand ----------------------------------------------
+
+    def _shape(
+        self,
+        item: Json,
+        options: Options,
+        cast: str | None = None,
+        everything: bool = False,
+    ) -> Json:
+        """``item`` with the selected properties and the expanded collections."""
+        expandable = {name: value for name, value in item.items() if callable(value)}
+        plain = {name: value for name, value in item.items() if name not in expandable}
+        if cast is None and "@odata.type" in plain:
+            # Without a cast, only what every kind of attribute has can be selected.
+            specific = set(plain) - _COMMON_ATTRIBUTE_PROPERTIES
+            plain = {
+                n: v
+                for n, v in plain.items()
+                if n not in specific or not options.select
+            }
+        elif cast:
+            plain.pop("@odata.type")
+        if options.select:
+            for name in options.select:
+                if name not in plain:
+                    raise errors.unknown_query_property(name, cast or "EntityMetadata")
+            kept = ("@odata.type", "MetadataId", *options.select)
+            plain = {name: value for name, value in plain.items() if name in kept}
+        for name, value in expandable.items() if everything else ():
+            plain[name] = value()
+        for expand in options.expand:
+            if expand.navigation not in expandable:
+                raise errors.unknown_query_property(expand.navigation, "EntityMetadata")
+            plain[expand.navigation] = self._expanded(
+                expandable[expand.navigation](), expand.options
+            )
+        return plain
+
+    def _expanded(self, value: Any, options: Options) -> Any:
+        if isinstance(value, list):
+            return [self._shape(item, options) for item in _filtered(value, options)]
+        return value if value is None else self._shape(value, options)
+
+    # -- the definitions -----------------------------------------------------------
+
+    def _entity(self, table: Table) -> Json:
+        lazy = {
+            name: _later(build, self, table)
+            for name, build in _ENTITY_COLLECTIONS.items()
+        }
+        return {
+            "MetadataId": _id("entity", table.name),
+            "LogicalName": table.name,
+            "SchemaName": table.schema_name,
+            "LogicalCollectionName": table.entity_set,
+            "CollectionSchemaName": table.schema_name + "s",
+            "EntitySetName": table.entity_set,
+            "ObjectTypeCode": table.code,
+            "PrimaryIdAttribute": table.primary_id,
+            "PrimaryNameAttribute": table.primary_name,
+            "OwnershipType": table.ownership,
+            "TableType": "Standard",
+            "DataProviderId": None,
+            "IsActivity": table.name == "task",
+            "IsCustomEntity": False,
+            "IsIntersect": False,
+            "IsManaged": True,
+            "IsLogicalEntity": False,
+            "ChangeTrackingEnabled": table.change_tracking,
+            "CanChangeTrackingBeEnabled": _managed(True, "canchangetrackingbeenabled"),
+            "IsOptimisticConcurrencyEnabled": table.optimistic_concurrency,
+            "IsDuplicateDetectionEnabled": _managed(
+                False, "canmodifyduplicatedetectionsettings"
+            ),
+            "IsAuditEnabled": _managed(False, "canmodifyauditsettings"),
+            "DisplayName": _label(table.label),
+            "DisplayCollectionName": _label(table.labels),
+            "Description": _label(""),
+            "HasChanged": None,
+            "IntroducedVersion": "5.0.0.0",
+            **lazy,
+            "Attributes": _later(Metadata._attribute_list, self, table),
+        }
+
+    def _attribute_list(self, table: Table) -> list[Json]:
+        return [
+            _attribute(table, column, number)
+            for number, column in enumerate(table.columns.values(), 1)
+        ]
+
+    def _many_to_one(self, table: Table) -> list[Json]:
+        return [self._relationship(r) for r in table.navigations.values()]
+
+    def _one_to_many(self, table: Table) -> list[Json]:
+        return [self._relationship(r) for r in table.collections.values()]
+
+    def _relationship(self, relationship: Relationship) -> Json:
+        target = self.schema.targets(relationship)[0]
+        is_owner = relationship.target == "owner"
+        return {
+            "MetadataId": _id("relationship", relationship.name),
+            "SchemaName": relationship.name,
+            "RelationshipType": "OneToManyRelationship",
+            "ReferencedEntity": relationship.target,
+            "ReferencedAttribute": "ownerid" if is_owner else target.primary_id,
+            "ReferencingEntity": relationship.table,
+            "ReferencingAttribute": relationship.column,
+            "ReferencedEntityNavigationPropertyName": relationship.collection,
+            "ReferencingEntityNavigationPropertyName": relationship.navigation,
+            "IsCustomRelationship": relationship.name.startswith("new_"),
+            "IsManaged": True,
+            "CascadeConfiguration": {
+                "Assign": "NoCascade",
+                "Delete": relationship.on_delete,
+                "Archive": "NoCascade",
+                "Merge": "NoCascade",
+                "Reparent": "NoCascade",
+                "Share": "NoCascade",
+                "Unshare": "NoCascade",
+                "RollupView": "NoCascade",
+            },
+        }
+
+    def _keys(self, table: Table) -> list[Json]:
+        return [
+            {
+                "MetadataId": _id("key", f"{table.name}.{name}"),
+                "LogicalName": name,
+                "SchemaName": name,
+                "EntityLogicalName": table.name,
+                "KeyAttributes": columns,
+                "EntityKeyIndexStatus": "Active",
+                "IsCustomizable": _managed(True, "iscustomizable"),
+                "IsManaged": False,
+                "DisplayName": _label(name),
+            }
+            for name, columns in self.store.keys(table).items()
+        ]
+
+
+_ENTITY_COLLECTIONS = {
+    "ManyToOneRelationships": Metadata._many_to_one,
+    "OneToManyRelationships": Metadata._one_to_many,
+    "Keys": Metadata._keys,
+}
+
+
+def _attribute(table: Table, column: Column, number: int) -> Json:
+    kind = _CLASSES.get(column.type, column.type)
+    multi = column.type == "MultiSelectPicklist"
+    return {
+        "@odata.type": f"#Microsoft.Dynamics.CRM.{kind}AttributeMetadata",
+        "MetadataId": _id("attribute", f"{table.name}.{column.name}"),
+        "LogicalName": column.name,
+        "SchemaName": column.schema_name,
+        "EntityLogicalName": table.name,
+        "AttributeOf": None,
+        "AttributeType": "Virtual" if multi else column.type,
+        "AttributeTypeName": {"Value": f"{column.type}Type"},
+        "ColumnNumber": number,
+        "DisplayName": _label(column.label),
+        "Description": _label(""),
+        "RequiredLevel": _managed(column.required, "canmodifyrequirementlevelsettings"),
+        "IsPrimaryId": column.name == table.primary_id,
+        "IsPrimaryName": column.name == table.primary_name,
+        "IsValidForCreate": column.on_create,
+        "IsValidForRead": True,
+        "IsValidForUpdate": column.on_update,
+        "IsValidODataAttribute": True,
+        "IsLogical": False,
+        "IsCustomAttribute": column.name.startswith("new_"),
+        "IsManaged": True,
+        "SourceType": 0,
+        "HasChanged": None,
+        **_type_specific(column),
+    }
+
+
+_COMMON_ATTRIBUTE_PROPERTIES = frozenset(
+    "@odata.type MetadataId LogicalName SchemaName EntityLogicalName AttributeOf "
+    "AttributeType AttributeTypeName ColumnNumber DisplayName Description "
+    "RequiredLevel IsPrimaryId IsPrimaryName IsValidForCreate IsValidForRead "
+    "IsValidForUpdate IsValidODataAttribute IsLogical IsCustomAttribute IsManaged "
+    "SourceType HasChanged".split()
+)
+
+
+def _type_specific(column: Column) -> Json:
+    kind = column.type
+    if kind in ("String", "Memo"):
+        own_format = "TextArea" if kind == "Memo" else "Text"
+        return {
+            "MaxLength": column.max_length,
+            "Format": own_format,
+            "FormatName": {"Value": own_format},
+        }
+    if kind == "Integer":
+        return {
+            "MinValue": column.minimum,
+            "MaxValue": column.maximum,
+            "Format": "None",
+        }
+    if kind in ("Money", "Decimal", "Double"):
+        limits = {
+            "MinValue": column.minimum,
+            "MaxValue": column.maximum,
+            "Precision": column.precision,
+        }
+        if kind == "Money":
+            base = column.name.endswith("_base")
+            limits["PrecisionSource"] = 2
+            limits["IsBaseCurrency"] = base
+            limits["CalculationOf"] = column.name[:-5] if base else None
+        return limits
+    if kind == "DateTime":
+        return {
+            "Format": column.format,
+            "DateTimeBehavior": {"Value": column.behavior},
+            "MinSupportedValue": "1753-01-01T00:00:00Z",
+            "MaxSupportedValue": "9999-12-30T23:59:59Z",
+        }
+    if kind in LOOKUP_TYPES:
+        return {"Targets": list(column.targets), "Format": "None"}
+    if kind in _WITH_OPTION_SET:
+        name = "DefaultValue" if kind == "Boolean" else "DefaultFormValue"
+        default: Any = -1 if column.default is None else column.default
+        if kind == "Boolean":
+            default = default == 1
+        return {
+            name: default,
+            "OptionSet": lambda: _option_set(column),
+            "GlobalOptionSet": lambda: None,
+        }
+    return {}
+
+
+def _option_set(column: Column) -> Json:
+    definition = {
+        "MetadataId": _id("optionset", f"{column.table}.{column.name}"),
+        "Name": f"{column.table}_{column.name}",
+        "DisplayName": _label(column.label),
+        "IsGlobal": False,
+        "IsCustomOptionSet": False,
+        "IsManaged": True,
+        "OptionSetType": "Picklist" if "Picklist" in column.type else column.type,
+    }
+    options = {value: _option(column, value) for value in column.options}
+    if column.type == "Boolean":
+        return {**definition, "TrueOption": options[1], "FalseOption": options[0]}
+    return {**definition, "Options": list(options.values())}
+
+
+def _option(column: Column, value: int) -> Json:
+    option: Json = {
+        "Value": value,
+        "Color": None,
+        "IsManaged": True,
+        "ExternalValue": None,
+        "ParentValues": [],
+        "MetadataId": None,
+        "HasChanged": None,
+        "Label": _label(column.options[value]),
+        "Description": _label(""),
+    }
+    if column.type == "State":
+        option["@odata.type"] = "#Microsoft.Dynamics.CRM.StateOptionMetadata"
+        option["DefaultStatus"] = column.default_status[value]
+        option["InvariantName"] = column.options[value].replace(" ", "")
+    if column.type == "Status":
+        option["@odata.type"] = "#Microsoft.Dynamics.CRM.StatusOptionMetadata"
+        option["State"] = column.state_of[value]
+        option["TransitionData"] = None
+    return option
+
+
+def _label(text: str) -> Json:
+    if not text:
+        return {"LocalizedLabels": [], "UserLocalizedLabel": None}
+    label = {
+        "Label": text,
+        "LanguageCode": ENGLISH,
+        "IsManaged": True,
+        "MetadataId": _id("label", text),
+        "HasChanged": None,
+    }
+    return {"LocalizedLabels": [label], "UserLocalizedLabel": label}
+
+
+def _managed(value: Any, name: str) -> Json:
+    return {"Value": value, "CanBeChanged": True, "ManagedPropertyLogicalName": name}
+
+
+def _id(kind: str, name: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{kind}/{name}"))
+
+
+def _later(build: Any, *arguments: Any) -> Any:
+    return lambda: build(*arguments)
+
+
+def _collection(context: str, items: list[Json]) -> Json:
+    return {"@odata.context": context, "value": items}
+
+
+# -- $filter over dictionaries -----------------------------------------------------
+
+
+def _filtered(items: list[Json], options: Options) -> list[Json]:
+    if not options.filter:
+        return items
+    tree = filters.parse(options.filter)
+    return [item for item in items if _test(tree, item)]
+
+
+def _test(node: Any, item: Json) -> bool:
+    """Metadata knows eq, ne, and, or, not on plain and managed properties."""
+    if isinstance(node, ast.BoolOp):
+        left = _test(node.left, item)
+        if isinstance(node.op, ast.And):
+            return left and _test(node.right, item)
+        return left or _test(node.right, item)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        return not _test(node.operand, item)
+    if isinstance(node, ast.Compare) and isinstance(
+        node.comparator, ast.Eq | ast.NotEq
+    ):
+        found = _member(node.left, item)
+        wanted = None if isinstance(node.right, ast.Null) else node.right.py_val
+        equal = found == (str(wanted) if isinstance(wanted, uuid.UUID) else wanted)
+        return equal == isinstance(node.comparator, ast.Eq)
+    raise errors.bad_request("Metadata can be filtered with eq and ne only.")
+
+
+def _member(node: Any, item: Json) -> Any:
+    if isinstance(node, ast.Attribute):
+        return _member(node.owner, item)[node.attr]
+    if not isinstance(node, ast.Identifier) or node.name not in item:
+        raise errors.unknown_query_property(
+            getattr(node, "name", "?"), "EntityMetadata"
+        )
+    return item[node.name]

@@ -1,0 +1,210 @@
+"""The tables of the organization, read from ``schema.json``.
+
+A new table is data: an entry under ``tables`` with its columns, and one entry under
+``relationships`` for each table a lookup column may point to. Shapes in the file:
+
+* column: ``type`` (a Dataverse attribute type), ``schema`` (schema name), ``label``,
+  ``write`` ("CU" when absent: settable on Create and on Update), ``required``,
+  ``max_length``, ``min``/``max``/``precision``, ``format``/``behavior`` of dates,
+  ``options`` (``[value, label]``, for State ``[value, label, default status]``, for
+  Status ``[value, label, state]``), ``default``, ``targets`` of lookups;
+* relationship: ``name``, ``from``.``column`` -> ``to``, ``navigation`` (the name on
+  the "many" side, used to bind), ``collection`` (the name on the "one" side),
+  ``on_delete`` (Cascade, RemoveLink, Restrict; NoCascade when absent).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+LOOKUP_TYPES = frozenset({"Lookup", "Owner", "Customer"})
+OPTION_TYPES = frozenset({"Picklist", "State", "Status", "MultiSelectPicklist"})
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column; ``wire`` is its property name in JSON (``_x_value`` of lookups)."""
+
+    table: str
+    name: str
+    type: str
+    schema_name: str
+    label: str
+    wire: str
+    on_create: bool
+    on_update: bool
+    required: str
+    max_length: int
+    minimum: float
+    maximum: float
+    precision: int
+    format: str
+    behavior: str
+    options: dict[int, str]
+    state_of: dict[int, int]
+    default_status: dict[int, int]
+    default: int | None
+    targets: tuple[str, ...]
+
+    @property
+    def is_lookup(self) -> bool:
+        return self.type in LOOKUP_TYPES
+
+    @property
+    def type_column(self) -> str | None:
+        """The stored column that says which table a polymorphic lookup points to."""
+        return f"{self.name}_type" if len(self.targets) > 1 else None
+
+
+@dataclass(frozen=True)
+class Relationship:
+    """``table.column`` -> ``target``, known as ``navigation`` and ``collection``."""
+
+    name: str
+    table: str
+    column: str
+    navigation: str
+    target: str
+    collection: str
+    on_delete: str
+
+
+@dataclass
+class Table:
+    """One table. The two switches may be turned by the control API."""
+
+    name: str
+    schema_name: str
+    entity_set: str
+    primary_id: str
+    primary_name: str
+    code: int
+    label: str
+    labels: str
+    ownership: str
+    declared_switches: tuple[bool, bool]
+    columns: dict[str, Column]
+    change_tracking: bool = False
+    optimistic_concurrency: bool = False
+    by_wire: dict[str, Column] = field(default_factory=dict)
+    navigations: dict[str, Relationship] = field(default_factory=dict)
+    collections: dict[str, Relationship] = field(default_factory=dict)
+    referenced_by: list[Relationship] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.by_wire = {column.wire: column for column in self.columns.values()}
+        self.restore_switches()
+
+    def restore_switches(self) -> None:
+        self.change_tracking, self.optimistic_concurrency = self.declared_switches
+
+    @property
+    def money_columns(self) -> list[Column]:
+        return [column for column in self.columns.values() if column.type == "Money"]
+
+    def stored_columns(self) -> list[str]:
+        """The names of the database columns, in a fixed order."""
+        names = []
+        for column in self.columns.values():
+            names.append(column.name)
+            if column.type_column:
+                names.append(column.type_column)
+        return names
+
+
+class Schema:
+    """All tables, by logical name (``tables``) and by entity set (``sets``)."""
+
+    def __init__(self, data: dict) -> None:
+        self.tables = {
+            name: _table(name, entry) for name, entry in data["tables"].items()
+        }
+        self.sets = {table.entity_set: table for table in self.tables.values()}
+        self.relationships = [
+            Relationship(
+                name=entry["name"],
+                table=entry["from"],
+                column=entry["column"],
+                navigation=entry["navigation"],
+                target=entry["to"],
+                collection=entry["collection"],
+                on_delete=entry.get("on_delete", "NoCascade"),
+            )
+            for entry in data["relationships"]
+        ]
+        for relationship in self.relationships:
+            source = self.tables[relationship.table]
+            source.navigations[relationship.navigation] = relationship
+            for target in self.targets(relationship):
+                target.collections[relationship.collection] = relationship
+                target.referenced_by.append(relationship)
+
+    @classmethod
+    def load(cls) -> Schema:
+        path = Path(__file__).with_name("schema.json")
+        return cls(json.loads(path.read_text(encoding="utf-8")))
+
+    def targets(self, relationship: Relationship) -> list[Table]:
+        """The tables at the other end ("owner" stands for users and teams)."""
+        if relationship.target != "owner":
+            return [self.tables[relationship.target]]
+        column = self.tables[relationship.table].columns[relationship.column]
+        return [self.tables[name] for name in column.targets]
+
+    def navigation_to(self, column: Column, target: str) -> str:
+        """The navigation property that binds ``column`` to a row of ``target``."""
+        for relationship in self.tables[column.table].navigations.values():
+            if relationship.column == column.name and (
+                relationship.target in (target, "owner")
+            ):
+                return relationship.navigation
+        raise KeyError(f"{column.table}.{column.name} -> {target}")
+
+
+def _table(name: str, entry: dict) -> Table:
+    return Table(
+        name=name,
+        schema_name=entry["schema"],
+        entity_set=entry["set"],
+        primary_id=entry["primary_id"],
+        primary_name=entry["primary_name"],
+        code=entry["code"],
+        label=entry["label"],
+        labels=entry["labels"],
+        ownership=entry["ownership"],
+        declared_switches=(entry["change_tracking"], entry["optimistic_concurrency"]),
+        columns={
+            column: _column(name, column, description)
+            for column, description in entry["columns"].items()
+        },
+    )
+
+
+def _column(table: str, name: str, entry: dict) -> Column:
+    options = entry.get("options", [])
+    kind = entry["type"]
+    write = entry.get("write", "CU")
+    return Column(
+        table=table,
+        name=name,
+        type=kind,
+        schema_name=entry["schema"],
+        label=entry.get("label", entry["schema"]),
+        wire=f"_{name}_value" if kind in LOOKUP_TYPES else name,
+        on_create="C" in write,
+        on_update="U" in write,
+        required=entry.get("required", "None"),
+        max_length=entry.get("max_length", 0),
+        minimum=entry.get("min", 0),
+        maximum=entry.get("max", 0),
+        precision=entry.get("precision", 0),
+        format=entry.get("format", ""),
+        behavior=entry.get("behavior", ""),
+        options={option[0]: option[1] for option in options},
+        state_of={o[0]: o[2] for o in options} if kind == "Status" else {},
+        default_status={o[0]: o[2] for o in options} if kind == "State" else {},
+        default=entry.get("default"),
+        targets=tuple(entry.get("targets", ())),
+    )

@@ -1,0 +1,89 @@
+"""The brain: what to do, decided by pure functions on plain data.
+
+No Odoo, no HTTP, no clock. Read in this order: `values` (one form for each value),
+`transform` and `geography` (one side's values in the other's terms), `lines` (the lines
+of the field mapping, and the groups they form), `base` (what both sides last agreed
+on), `plan` (the decision), `match` (which records belong together), `order` (what must
+come first).
+"""
+
+from .base import Base
+from .geography import Country, State
+from .lines import Group, Line, group_lines
+from .match import Ambiguous, Criterion, Duplicates, Matching, Pair, match
+from .order import parents_first, topological
+from .plan import (
+    Drift,
+    FieldConflict,
+    FieldDecision,
+    FieldPlan,
+    Loser,
+    Problem,
+    RecordDecision,
+    decide_field,
+    decide_record,
+    decide_uncoupled,
+    differing,
+    plan_create,
+    plan_fields,
+)
+from .transform import (
+    Active,
+    Choice,
+    Constant,
+    Email,
+    Html,
+    PersonName,
+    Phone,
+    Rule,
+    Same,
+    Text,
+    Untranslatable,
+    Url,
+)
+from .values import canonical, html_from_text, is_empty
+
+__all__ = [
+    "Active",
+    "Ambiguous",
+    "Base",
+    "Choice",
+    "Constant",
+    "Country",
+    "Criterion",
+    "Drift",
+    "Duplicates",
+    "Email",
+    "FieldConflict",
+    "FieldDecision",
+    "FieldPlan",
+    "Group",
+    "Html",
+    "Line",
+    "Loser",
+    "Matching",
+    "Pair",
+    "PersonName",
+    "Phone",
+    "Problem",
+    "RecordDecision",
+    "Rule",
+    "Same",
+    "State",
+    "Text",
+    "Untranslatable",
+    "Url",
+    "canonical",
+    "decide_field",
+    "decide_record",
+    "decide_uncoupled",
+    "differing",
+    "group_lines",
+    "html_from_text",
+    "is_empty",
+    "match",
+    "parents_first",
+    "plan_create",
+    "plan_fields",
+    "topological",
+]
