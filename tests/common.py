@@ -1,0 +1,235 @@
+"""What the Odoo tests share: a running simulator, a connection, people who edit."""
+
+import json
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import requests
+
+from odoo.tests import TransactionCase
+from odoo.tools import config
+
+from .. import dataverse
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Simulator:
+    """A simulated Dataverse in a process of its own, started once for all tests.
+
+    ``info`` is what it printed when it was ready; see `simulator/README.md`.
+    """
+
+    _running = None
+
+    @classmethod
+    def running(cls):
+        """The simulator, started when the first test asks for it.
+
+        It ends by itself when this process closes its standard input.
+        """
+        if cls._running is None:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "simulator", "--empty", "--exit-with-parent"],
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            line = process.stdout.readline()
+            if not line:
+                raise AssertionError("the simulator did not start: see its messages")
+            cls._running = cls(process, json.loads(line))
+        return cls._running
+
+    def __init__(self, process, info):
+        self.process = process
+        self.info = info
+        self.host = info["url"].removeprefix("https://")
+
+    def client(self, who):
+        """A client of an application user.
+
+        :param who: dict with ``client_id`` and ``client_secret``
+        """
+        return dataverse.Client(
+            self.info["url"],
+            dataverse.TokenProvider(
+                self.info["authority"],
+                dataverse.SecretCredential(who["client_id"], who["client_secret"]),
+                self.info["url"],
+                verify=self.info["ca"],
+            ),
+            verify=self.info["ca"],
+        )
+
+    def control(self, method, path, **body):
+        """Call the simulator's control port; see `simulator/README.md`."""
+        answer = requests.request(
+            method,
+            f"{self.info['control']}/{path}",
+            json=body or None,
+            verify=self.info["ca"],
+            timeout=30,
+        )
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+
+class Person:
+    """Somebody who works in Dynamics 365: edits rows as any other client does."""
+
+    def __init__(self, client):
+        self.client = client
+        self.tables = {}
+
+    def _table(self, name):
+        if name not in self.tables:
+            self.tables[name] = self.client.table(name)
+        return self.tables[name]
+
+    def create(self, table_name, /, **values):
+        """Create a row.
+
+        :return: its GUID
+        """
+        table = self._table(table_name)
+        row_id = str(uuid.uuid4())
+        self._do(dataverse.batch.create(table, row_id, values))
+        return row_id
+
+    def write(self, table_name, row_id, /, **values):
+        """Change columns of a row."""
+        table = self._table(table_name)
+        self._do(dataverse.batch.update(table, row_id, values, None))
+
+    def delete(self, table_name, row_id):
+        """Delete a row."""
+        self._do(dataverse.batch.delete(self._table(table_name), row_id))
+
+    def read(self, table_name, row_id, *columns):
+        """The plain values of some columns of a row, as a dict."""
+        row = self.client.retrieve(self._table(table_name), row_id, columns)
+        return {column: row.values[column] for column in columns}
+
+    def all(self, table_name, *columns):
+        """``{guid: values}`` of every row of a table."""
+        return {
+            row.id: row.values
+            for page in self.client.query(self._table(table_name), columns)
+            for row in page
+        }
+
+    def _do(self, operation):
+        (outcome,) = self.client.batch([operation])
+        if outcome.error:
+            raise AssertionError(
+                f"{operation.method} {operation.path}: {outcome.error}"
+            )
+
+
+class DataverseCase(TransactionCase):
+    """A connected database and an empty Dataverse, anew for each test."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.simulator = Simulator.running()
+        cls.addClassCleanup(config.__setitem__, "dataverse_allowed_hosts", "")
+        cls.addClassCleanup(config.__setitem__, "dataverse_ca_file", "")
+        config["dataverse_allowed_hosts"] = cls.simulator.host
+        config["dataverse_ca_file"] = cls.simulator.info["ca"]
+
+    def setUp(self):
+        super().setUp()
+        self.simulator.control("POST", "reset")
+        self.person = Person(self.simulator.client(self.simulator.info["salesperson"]))
+        self.connection = self._connect()
+        self.customers, self.contacts = self.connection.mapping_ids.sorted("sequence")
+
+    def _connect(self, **vals):
+        info = self.simulator.info
+        connection = self.env["integration.connection"].create(
+            {
+                "name": "Test",
+                "code": "test",
+                "environment_url": info["url"],
+                "authority_url": f"https://{self.simulator.host}",
+                "tenant_id": info["tenant"],
+                "client_id": info["client_id"],
+                "client_secret": info["client_secret"],
+                **vals,
+            }
+        )
+        connection.action_connect()
+        connection.action_use_default_synchronization_setup()
+        connection.mapping_ids.synch_only_coupled = False
+        return connection
+
+    # -- people in Odoo -----------------------------------------------------------------
+
+    def company(self, name="Acme", **vals):
+        return self.env["res.partner"].create(
+            {"name": name, "is_company": True, **vals}
+        )
+
+    def employee(self, company, name="Anna Berg", **vals):
+        return self.env["res.partner"].create(
+            {"name": name, "parent_id": company.id, **vals}
+        )
+
+    # -- synchronizing ------------------------------------------------------------------
+
+    def synchronize(self, mapping=None):
+        """Run one mapping, or both in their order; returns the counters."""
+        return (mapping or self.customers | self.contacts).synchronize()
+
+    def coupled(self, record, mapping=None):
+        """The GUID of the row that a record is coupled to, or None."""
+        coupling = self.env["integration.coupling"].search(
+            [
+                ("mapping_id", "=", (mapping or self.customers).id),
+                ("res_id", "=", record.id),
+            ]
+        )
+        return coupling.external_id or None
+
+    def partner_of(self, row_id):
+        """The Odoo record that a row is coupled to."""
+        coupling = self.env["integration.coupling"].search(
+            [("external_id", "=", row_id)]
+        )
+        return (
+            self.env["res.partner"]
+            .with_context(active_test=False)
+            .browse(coupling.res_id or [])
+        )
+
+    def pair(self, name="Acme", **columns):
+        """A company that exists on both sides, in sync: ``(partner, guid)``."""
+        row_id = self.person.create("account", name=name, **columns)
+        self.synchronize(self.customers)
+        return self.partner_of(row_id), row_id
+
+    def assertQuiet(self):
+        """Nothing is left to do: no writes, and one request a mapping.
+
+        The first round may still read the other mapping for the first time.
+        """
+        self.synchronize()
+        for mapping in self.customers | self.contacts:
+            counters = mapping.synchronize()
+            self.assertEqual(counters["state"], "done", counters["message"])
+            self.assertEqual(
+                {
+                    name: counters[name]
+                    for name in ("inserted", "modified", "deleted", "failed", "coupled")
+                },
+                dict.fromkeys(
+                    ("inserted", "modified", "deleted", "failed", "coupled"), 0
+                ),
+                mapping.name,
+            )
+            self.assertEqual(counters["requests"], 1, mapping.name)
