@@ -216,6 +216,29 @@ _TABLE = (
         says=r"user is not a member of the organization",
     ),
     Fault(
+        "UserDisabled",
+        "auth",
+        (
+            _(
+                "The application user is disabled in the environment. Enable it in "
+                "the Power Platform admin center."
+            ),
+        ),
+        codes=("0x80041d1f", "0x80040225"),
+        says=r"user.+ is disabled",
+    ),
+    Fault(
+        "NoUserRolesAssigned",
+        "auth",
+        (
+            _(
+                "The application user has no security role. Give it one in the Power "
+                "Platform admin center."
+            ),
+        ),
+        codes=("0x80042f09",),
+    ),
+    Fault(
         "Unreachable",
         "transient",
         (

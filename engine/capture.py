@@ -69,6 +69,7 @@ class IntegrationCapture(models.AbstractModel):
             self.env["integration.engine.run"]._commit(session)
         if complete:
             self._check_absent(session)
+            self._look_at_all(session)
 
     @api.model
     def _columns(self, session):
@@ -102,6 +103,13 @@ class IntegrationCapture(models.AbstractModel):
             "   WHERE i.mapping_id = c.mapping_id AND i.external_id = c.external_id)",
             [session.mapping.id],
         )
+        self.env["integration.engine.run"]._commit(session)
+
+    @api.model
+    def _look_at_all(self, session):
+        """The journal began with the mapping: what is older is looked at once."""
+        scope = session.records.search(session.mapping._scope_domain())
+        self.env["integration.inbox"]._put_hints(session.mapping, res_ids=scope._ids)
         self.env["integration.engine.run"]._commit(session)
 
     @api.model
@@ -203,11 +211,15 @@ class IntegrationCapture(models.AbstractModel):
         """Read the rows that the inbox only names, and ask which take part.
 
         Talks to Dataverse, so it runs while nothing is locked.
+
+        :return: whether Dataverse was asked anything
         """
+        before = session.client.requests
         wanted = [item for item in items if item.fetch]
         if wanted:
             self._read_rows(session, wanted)
         self._filter(session, items)
+        return session.client.requests > before
 
     @api.model
     def _read_rows(self, session, items):

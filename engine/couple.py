@@ -31,7 +31,7 @@ class IntegrationCouple(models.AbstractModel):
         """
         odoo, terms, rows = {}, {}, {}
         free = [item for item in items if not item.coupling]
-        if not session.schema.criteria or not free:
+        if not session.schema.criteria or not session.match or not free:
             return odoo, terms, rows
         for item in free:
             if item.res_id and item.odoo and not item.outside_odoo:
@@ -78,6 +78,7 @@ class IntegrationCouple(models.AbstractModel):
                 if name and values.get(name) and criterion.key(values):
                     wanted[name].add(values[name].lower())
         ids = set()
+        session.records.flush_model(list(wanted))
         for name, values in wanted.items():
             self.env.cr.execute(
                 SQL(

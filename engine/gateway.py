@@ -18,6 +18,10 @@ SCHEMA_IS_FRESH = timedelta(days=1)
 _clients = {}
 
 
+class NotOurConnection(UserError):
+    """This database is a copy: the connection belongs to the original."""
+
+
 class IntegrationGateway(models.AbstractModel):
     _name = "integration.engine.gateway"
     _description = "Gateway to Dataverse"
@@ -86,10 +90,13 @@ class IntegrationGateway(models.AbstractModel):
 
     @api.model
     def _check_own_database(self, connection):
-        """A copy of a production database must never write to production."""
+        """A copy of a production database must never write to production.
+
+        :raise NotOurConnection: in a copy
+        """
         parameters = self.env["ir.config_parameter"].sudo()
         if parameters.get_param("database.is_neutralized"):
-            raise UserError(
+            raise NotOurConnection(
                 self.env._(
                     "This is a neutralized copy of a database: it does not "
                     "connect to Dataverse."
@@ -97,7 +104,7 @@ class IntegrationGateway(models.AbstractModel):
             )
         uuid = parameters.get_param("database.uuid")
         if connection.database_uuid and connection.database_uuid != uuid:
-            raise UserError(
+            raise NotOurConnection(
                 self.env._(
                     "The connection '%s' belongs to another database, of which this "
                     "one is a copy. Connect it anew if this database shall take over.",

@@ -1,6 +1,7 @@
 """Decide: give every item its action. The decisions themselves are in `sync/`."""
 
 from odoo import api, models
+from odoo.tools import SQL
 
 from .. import sync
 from ..sync.words import OTHER
@@ -179,16 +180,15 @@ class IntegrationPlan(models.AbstractModel):
         """A coupling: does it still exist on both sides, and which fields differ?"""
         mapping = session.mapping
         base = sync.Base.from_dict(item.coupling.base)
+        item.had_conflict = item.coupling.state == "conflict"
         records = self.env["integration.engine.records"]
         skipped = records._skipped_fields(session, item.odoo) if item.odoo else ()
         item.groups = session.schema.without(skipped)
+        if item.odoo is None:
+            # Which fields took part is known from the base alone.
+            item.groups = tuple(g for g in item.groups if base.knows(g))
         if self._lacks_row(item):
-            # The base does not say how the row stands: read it, and decide then.
-            self.env["integration.inbox"]._put_hints(
-                mapping, external_ids=[item.external_id]
-            )
-            item.action = "again"
-            return
+            return self._read_first(session, item)
         decision = sync.decide_record(
             self._state(item, base, "odoo"),
             self._state(item, base, "dataverse"),
@@ -204,9 +204,19 @@ class IntegrationPlan(models.AbstractModel):
         elif item.action == "backoff":
             self._fail(session, item, "transient", item.unreadable)
             item.waiting_for = 600
+        elif item.action == "recreate_odoo" and not item.seen_dataverse:
+            self._read_first(session, item)
         elif item.action in ("recreate_odoo", "recreate_dataverse"):
             source = "odoo" if item.action == "recreate_dataverse" else "dataverse"
             self._plan_create(session, item, source)
+
+    @api.model
+    def _read_first(self, session, item):
+        """The base does not say how the row stands: read it, and decide then."""
+        self.env["integration.inbox"]._put_hints(
+            session.mapping, external_ids=[item.external_id], prefer=item.prefer
+        )
+        item.action = "again"
 
     @api.model
     def _lacks_row(self, item):
@@ -234,8 +244,10 @@ class IntegrationPlan(models.AbstractModel):
             return "unreadable"
         if outside:
             return "out_of_scope"
+        # What was never agreed is no change that a deletion would destroy unseen.
+        one_gone = item.gone_odoo or item.gone_dataverse
         changed = item.prefer or any(
-            not base.knows(group) or base.changed(group, side, row)
+            base.changed(group, side, row) if base.knows(group) else not one_gone
             for group in item.groups
         )
         return "changed" if changed else "unchanged"
@@ -283,32 +295,51 @@ class IntegrationPlan(models.AbstractModel):
                 ),
             )
 
+    # -- the guard against a flood of deletions ----------------------------------------
+
+    @api.model
+    def _expect(self, session):
+        """Count the deletions that lie ahead, before anything is done about one."""
+        if session.only is not None:
+            return
+        self.env["integration.coupling"].flush_model()
+        self.env.cr.execute(
+            SQL(
+                "SELECT count(DISTINCT c.id) FROM integration_coupling c"
+                " JOIN integration_inbox i ON i.mapping_id = c.mapping_id"
+                "   AND (i.res_id = c.res_id OR i.external_id = c.external_id)"
+                " WHERE c.mapping_id = %s AND (i.deleted OR NOT EXISTS"
+                "   (SELECT FROM %s r WHERE r.id = c.res_id))",
+                session.mapping.id,
+                SQL.identifier(session.records._table),
+            )
+        )
+        (session.removals,) = self.env.cr.fetchone()
+
     @api.model
     def _guard(self, session, items):
-        """Stop before a flood of deletions; a person confirms it."""
+        """Stop before a flood of deletions; a person confirms it by retrying."""
         removals = [
             item for item in items if item.action.startswith(("delete_", "deactivate_"))
         ]
         if not removals or session.only is not None:
             return
-        session.counts["removals"] += len(removals)
         coupled = self.env["integration.coupling"].search_count(
             [("mapping_id", "=", session.mapping.id)]
         )
-        if session.counts["removals"] <= max(GUARD_ROWS, coupled * GUARD_SHARE / 100):
+        session.removals = max(session.removals, len(removals))
+        if session.removals <= max(GUARD_ROWS, coupled * GUARD_SHARE / 100):
             return
-        for item in removals:
-            item.action = "failed"
-            item.waiting_for = "confirmation"
         sentence = self.env._(
-            "%(count)s or more of the %(coupled)s coupled records of %(mapping)s were "
-            "deleted on one side. Nothing was done about it. If that is right, retry "
-            "these errors; otherwise restore the records first.",
-            count=session.counts["removals"],
+            "%(count)s of the %(coupled)s coupled records of %(mapping)s were deleted "
+            "on one side. Nothing was done about it. If that is right, retry these "
+            "errors; otherwise restore the records first.",
+            count=session.removals,
             coupled=coupled,
             mapping=session.mapping.name,
         )
         for item in removals:
+            item.action, item.waiting_for = "failed", "confirmation"
             self._fail(session, item, "guard", sentence)
 
     # -- saying what is wrong ---------------------------------------------------------

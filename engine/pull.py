@@ -1,10 +1,8 @@
 """Act on Odoo: create, change, archive and delete records, in one transaction."""
 
-import psycopg2
 from psycopg2 import errorcodes
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError
 
 from .. import sync
 
@@ -55,7 +53,8 @@ class IntegrationPull(models.AbstractModel):
                 self.env["integration.journal"]._forget_own(
                     session.mapping.model, ids, mark
                 )
-        except (UserError, psycopg2.Error, ValueError, TypeError) as error:
+        except Exception as error:
+            # Whatever it is that refuses a record, it shall not stop the others.
             if getattr(error, "pgcode", None) in CONCURRENCY:
                 raise
             self.env.invalidate_all()
@@ -115,7 +114,8 @@ class IntegrationPull(models.AbstractModel):
             )
             if sentence:
                 return sentence
-        return (getattr(diagnostics, "message_primary", None) or str(error)).strip()
+        sentence = getattr(diagnostics, "message_primary", None)
+        return str(sentence or (error.args[0] if error.args else error)).strip()
 
     # -- acting -----------------------------------------------------------------------
 

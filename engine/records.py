@@ -114,17 +114,21 @@ class IntegrationRecords(models.AbstractModel):
 
         :param references: ``table(guid)`` or ``odoo:model,id``
         """
-        coupled = []
+        guids, ids = set(), {}
         for reference in references:
             if reference.startswith(UNCOUPLED):
                 model_name, _, id_ = reference[len(UNCOUPLED) :].partition(",")
-                found = self._couplings_of(session, model_name, res_ids=[int(id_)])
+                ids.setdefault(model_name, set()).add(int(id_))
             else:
-                guid = reference.partition("(")[2].rstrip(")")
-                found = self._couplings_of(session, external_ids=[guid])
-            if found:
-                coupled.append(reference)
-        return coupled
+                guids.add(reference.partition("(")[2].rstrip(")"))
+        coupled = set()
+        for model_name, res_ids in (ids or {None: ()}).items():
+            for coupling in self._couplings_of(
+                session, model_name, res_ids=res_ids, external_ids=guids
+            ):
+                coupled.add(f"{coupling['table']}({coupling['external_id']})")
+                coupled.add(f"{UNCOUPLED}{coupling['res_model']},{coupling['res_id']}")
+        return coupled & set(references)
 
     @api.model
     def _canonical_row(self, session, values):

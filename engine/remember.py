@@ -22,9 +22,11 @@ class IntegrationRemember(models.AbstractModel):
             elif isinstance(item.waiting_for, int):
                 inbox._park(item.inbox_ids, seconds=item.waiting_for)
             else:
-                inbox._park(item.inbox_ids, waiting_for=item.waiting_for)
-                if item.action == "waiting":
-                    session.waiting.update(item.inbox_ids)
+                inbox._park(
+                    item.inbox_ids,
+                    waiting_for=item.waiting_for,
+                    reported=item.action != "waiting",
+                )
             self._count(session, item)
         inbox._done(done)
         # What an item waits for may have been coupled in this very chunk.
@@ -62,7 +64,7 @@ class IntegrationRemember(models.AbstractModel):
                 continue
             plan = item.plan
             open_now = [self._conflict_vals(session, c) for c in plan.conflicts]
-            if open_now or item.coupling.state == "conflict":
+            if open_now or item.had_conflict:
                 log._log_open(item.coupling, open_now)
             if plan.losers:
                 log._log_losers(

@@ -12,6 +12,7 @@ from odoo.exceptions import UserError
 from odoo.sql_db import Cursor
 
 from .. import dataverse, sync
+from .gateway import NotOurConnection
 from .pull import CONCURRENCY
 from .session import Session
 
@@ -44,6 +45,7 @@ class IntegrationRun(models.AbstractModel):
         deletion_policy=None,
         only=None,
         create=None,
+        match=True,
     ):
         """Run a mapping. Commits as it goes.
 
@@ -53,6 +55,7 @@ class IntegrationRun(models.AbstractModel):
         :param deletion_policy: a person's decision about deleted records
         :param only: ``(res_ids, external_ids)``: look at these only
         :param create: whether to create missing records, instead of as the mapping says
+        :param match: False when a person has looked for a counterpart already
         :return: the ``integration.sync.job``
         """
         self = self.sudo()
@@ -80,6 +83,7 @@ class IntegrationRun(models.AbstractModel):
                 deletion_decided=deletion_policy,
                 only=only,
                 create=create,
+                match=match,
             )
             if couplings is not None:
                 self._look_at(session, couplings, prefer)
@@ -90,6 +94,10 @@ class IntegrationRun(models.AbstractModel):
             )
         except dataverse.DataverseError as failure:
             error = self._connection_failed(mapping, job, failure)
+        except NotOurConnection as failure:
+            self._rollback()
+            mapping.connection_id._suspend(str(failure))
+            error = self._run_failed(mapping, job, str(failure), kind="auth")
         except UserError as failure:
             error = self._run_failed(mapping, job, str(failure))
         except Exception:
@@ -157,11 +165,15 @@ class IntegrationRun(models.AbstractModel):
         self._check_table(session)
         self.env["integration.engine.capture"]._capture(session)
         self.env["integration.engine.push"]._recover(session)
+        self.env["integration.engine.plan"]._expect(session)
         while self._chunk(session):
             pass
+        if session.out_of_time:
+            session.mapping._wake_up()
+            return
         # What waited for a record that did not come goes on without it.
         session.patient = False
-        self.env["integration.inbox"]._resume(session.waiting)
+        self.env["integration.inbox"]._resume(session.mapping)
         while self._chunk(session):
             pass
 
@@ -188,7 +200,9 @@ class IntegrationRun(models.AbstractModel):
         items = capture._items(session, CHUNK)
         if not items:
             return False
-        capture._fetch(session, items)
+        if capture._fetch(session, items):
+            # Dataverse took its time: look at Odoo as it is now.
+            self._commit(session)
         capture._observe(session, items)
         self.env["integration.engine.plan"]._plan(session, items)
         self.env["integration.engine.pull"]._pull(session, items)
@@ -201,8 +215,7 @@ class IntegrationRun(models.AbstractModel):
             push._settle(session, push._send(session, sending))
             remember._remember(session, sending)
             left = self._commit(session, len(sending))
-        if not left:
-            session.mapping._wake_up()
+        session.out_of_time = not left
         return bool(left)
 
     @api.model
@@ -277,9 +290,6 @@ class IntegrationRun(models.AbstractModel):
     @api.model
     def _in_order(self, mappings):
         """Mappings so that those that others refer to come first."""
-        by_model = {}
-        for mapping in mappings:
-            by_model.setdefault(mapping.model, set()).add(mapping.integration_table)
         ordered = mappings.sorted(lambda m: (m.sequence, m.id))
         nodes = [mapping.id for mapping in ordered]
         depends = {}

@@ -12,8 +12,8 @@ class Session:
     ``deletion_decided`` is the decision of a person for this run only.
     ``only`` limits the run to some records: ``(res_ids, external_ids)``.
     ``known`` maps references (``table(guid)``) to the ids of the coupled records.
-    ``waiting`` holds the inbox rows of records that wait for another one to be created,
-    as long as the run is ``patient``.
+    ``match``: look for a counterpart before creating. ``patient``: a record that refers
+    to another one waits for it to be created, so that it is created complete.
     ``failures`` collects what is wrong with each subject ``(res_id, external_id)``.
     """
 
@@ -31,8 +31,10 @@ class Session:
     requests_before: int = 0
     schema: Any = None
     known: dict = field(default_factory=dict)
+    match: bool = True
     patient: bool = True
-    waiting: set = field(default_factory=set)
+    out_of_time: bool = False
+    removals: int = 0
     counts: Counter = field(default_factory=Counter)
     failures: dict = field(default_factory=lambda: defaultdict(list))
     _geography: dict = field(default_factory=dict)
@@ -78,8 +80,10 @@ class Item:
 
     ``odoo`` and ``dataverse`` are canonical rows; ``None`` when that side has none.
     ``gone_…``: that side's record is known to be deleted. ``outside_…``: a filter
-    leaves it out. ``fetch``: the row has to be read before anything can be decided.
+    leaves it out. ``had_conflict``: a decision was open before.
+    ``fetch``: the row has to be read before anything can be decided.
     ``prefer``: a person chose "send" or "get".
+    ``waiting_for``: a reference, or seconds, until which the item is put aside.
     ``action`` and ``plan`` are what the planner decided.
     """
 
@@ -98,6 +102,7 @@ class Item:
     outside_dataverse: bool = False
     fetch: bool = False
     unreadable: str | None = None
+    had_conflict: bool = False
     attempts: int = 0
     prefer: str | None = None
     action: str = "none"

@@ -4,7 +4,8 @@ import uuid
 
 from odoo import api, fields, models
 
-LEASE_SECONDS = 120
+# Longer than the slowest request; a worker that died blocks its mapping this long.
+LEASE_SECONDS = 300
 
 
 class IntegrationCheckpoint(models.Model):

@@ -191,12 +191,12 @@ class IntegrationConnection(models.Model):
             self._check_address(
                 self.env._("environment"),
                 connection.environment_url,
-                lambda host: host.endswith(ENVIRONMENT_DOMAINS),
+                lambda location: location.endswith(ENVIRONMENT_DOMAINS),
             )
             self._check_address(
                 self.env._("authority"),
                 connection.authority_url,
-                lambda host: host in AUTHORITY_HOSTS,
+                lambda location: location in AUTHORITY_HOSTS,
             )
 
     def _check_address(self, what, url, is_microsoft):
@@ -230,7 +230,7 @@ class IntegrationConnection(models.Model):
                     url=url,
                 )
             )
-        if not is_microsoft(parts.hostname) and location not in self._allowed_hosts():
+        if not is_microsoft(location) and location not in self._allowed_hosts():
             raise ValidationError(
                 self.env._(
                     "'%(host)s' is not one of Microsoft's addresses for the "
@@ -251,7 +251,24 @@ class IntegrationConnection(models.Model):
         return super().create([self._tidy(vals) for vals in vals_list])
 
     def write(self, vals):
-        return super().write(self._tidy(vals))
+        vals = self._tidy(vals)
+        moved = self.filtered(
+            lambda connection: (
+                connection.state == "connected"
+                and vals.get("environment_url", connection.environment_url)
+                != connection.environment_url
+            )
+        )
+        result = super().write(vals)
+        if moved:
+            # Another organization may answer there: connecting finds out.
+            moved.write(
+                {
+                    "state": "draft",
+                    "state_reason": self.env._("The address was changed: connect."),
+                }
+            )
+        return result
 
     @api.model
     def _tidy(self, vals):
@@ -262,7 +279,7 @@ class IntegrationConnection(models.Model):
             if url:
                 if "//" not in url:
                     url = f"https://{url}"
-                vals[name] = url.rstrip("/")
+                vals[name] = url.rstrip("/").lower()
         for name in ("tenant_id", "client_id", "app_id"):
             if vals.get(name):
                 vals[name] = vals[name].strip()
@@ -299,15 +316,8 @@ class IntegrationConnection(models.Model):
         uuid = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
         self.database_uuid = uuid
         who, organization = self.env["integration.engine.gateway"]._probe(self)
-        if self.organization_id and self.organization_id != who.organization_id:
-            raise UserError(
-                self.env._(
-                    "Another organization answers at %(url)s than the one that the "
-                    "couplings belong to. Delete the couplings first, or correct "
-                    "the address.",
-                    url=self.environment_url,
-                )
-            )
+        if self.organization_id not in (False, who.organization_id):
+            self._leave_organization()
         self.write(
             {
                 "state": "connected",
@@ -321,6 +331,31 @@ class IntegrationConnection(models.Model):
             self.env._("Connected"),
             self.env._("The connection to %s works.", self.organization_name),
         )
+
+    def _leave_organization(self):
+        """Forget what was learned about the former organization.
+
+        :raise UserError: when couplings still lead there
+        """
+        mappings = self.with_context(active_test=False).mapping_ids
+        if mappings.coupling_ids:
+            raise UserError(
+                self.env._(
+                    "Another organization answers at %(url)s than the one that the "
+                    "couplings belong to. Delete the couplings first, or correct "
+                    "the address.",
+                    url=self.environment_url,
+                )
+            )
+        self.env["integration.table"].sudo().search(
+            [("connection_id", "=", self.id)]
+        ).unlink()
+        for mapping in mappings:
+            self.env["integration.checkpoint"].sudo()._of(mapping)._forget()
+            self.env["integration.inbox"].sudo()._forget_rows(mapping)
+        self.env["integration.tombstone"].sudo().search(
+            [("mapping_id", "in", mappings.ids)]
+        ).unlink()
 
     def action_disconnect(self):
         """Stop synchronizing. Couplings, mappings and unsent changes stay."""

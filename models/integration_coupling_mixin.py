@@ -191,6 +191,11 @@ class IntegrationCouplingMixin(models.AbstractModel):
     # -- hooks ------------------------------------------------------------------------
 
     @api.model
+    def _integration_domain(self):
+        """Records of the model that may take part at all, whatever a mapping says."""
+        return fields.Domain.TRUE
+
+    @api.model
     def _integration_context_fields(self):
         """Names of fields that :meth:`_integration_skipped_fields` looks at."""
         return []

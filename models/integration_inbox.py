@@ -104,11 +104,6 @@ class IntegrationInbox(models.Model):
                 page_size=1000,
             )
 
-    @api.model
-    def _put_scope(self, mapping, records):
-        """Ask the next run to look at every record of a search, without loading it."""
-        self._put_hints(mapping, res_ids=records._as_query(ordered=False))
-
     # -- taking out -------------------------------------------------------------------
 
     @api.model
@@ -153,13 +148,16 @@ class IntegrationInbox(models.Model):
             )
 
     @api.model
-    def _park(self, ids, *, waiting_for=None, seconds=None):
-        """Set rows aside until what they wait for is coupled, or for some seconds."""
+    def _park(self, ids, *, waiting_for=None, seconds=None, reported=True):
+        """Set rows aside until what they wait for is coupled, or for some seconds.
+
+        :param reported: whether people are told; see :meth:`_resume`
+        """
         self.env.cr.execute(
-            "UPDATE integration_inbox SET waiting_for = %s, attempts = attempts + 1,"
+            "UPDATE integration_inbox SET waiting_for = %s, attempts = attempts + %s,"
             " not_before = (now() AT TIME ZONE 'UTC') + make_interval(secs => %s)"
             " WHERE id = ANY(%s)",
-            [waiting_for, seconds or 0, list(ids)],
+            [waiting_for, int(reported), seconds or 0, list(ids)],
         )
 
     @api.model
@@ -175,14 +173,25 @@ class IntegrationInbox(models.Model):
             )
 
     @api.model
-    def _resume(self, ids):
-        """These rows wait no longer, whether what they waited for has come or not."""
-        if ids:
-            self.env.cr.execute(
-                "UPDATE integration_inbox SET waiting_for = NULL, not_before = NULL"
-                " WHERE id = ANY(%s)",
-                [list(ids)],
-            )
+    def _resume(self, mapping):
+        """What waited in the hope of another record waits no longer.
+
+        Rows whose waiting was reported as an error go on waiting.
+        """
+        self.env.cr.execute(
+            "UPDATE integration_inbox SET waiting_for = NULL, not_before = NULL"
+            " WHERE mapping_id = %s AND waiting_for IS NOT NULL AND attempts = 0",
+            [mapping.id],
+        )
+
+    @api.model
+    def _forget_rows(self, mapping):
+        """Delete what is known about rows of Dataverse, not about Odoo records."""
+        self.env.cr.execute(
+            "DELETE FROM integration_inbox"
+            " WHERE mapping_id = %s AND external_id IS NOT NULL",
+            [mapping.id],
+        )
 
     @api.model
     def _count(self, mapping, *, due=False):

@@ -380,6 +380,8 @@ class IntegrationTableMapping(models.Model):
         self.ensure_one()
         domain = Domain(literal_eval(self.filter_domain or "[]"))
         model = self.env[self.model]
+        if hasattr(model, "_integration_domain"):
+            domain &= model._integration_domain()
         if self.company_id and "company_id" in model._fields:
             domain &= Domain("company_id", "in", [self.company_id.id, False])
         return domain
@@ -454,7 +456,8 @@ class IntegrationTableMapping(models.Model):
         cron = self.env["ir.cron"]
         cron._commit_progress(remaining=len(mappings))
         for mapping in mappings._in_run_order():
-            self.env["integration.engine.run"]._run(mapping, kind="scheduled")
+            if mapping.connection_id.state == "connected":
+                self.env["integration.engine.run"]._run(mapping, kind="scheduled")
             if not cron._commit_progress(1):
                 self._wake_up()
                 break
@@ -483,9 +486,6 @@ class IntegrationTableMapping(models.Model):
         """The next run compares everything that takes part."""
         for mapping in self.sudo():
             self.env["integration.checkpoint"].sudo()._of(mapping)._forget()
-            self.env["integration.inbox"].sudo()._put_scope(
-                mapping, mapping._records().search(mapping._scope_domain())
-            )
 
     def _check_connected(self):
         for connection in self.connection_id:

@@ -1,11 +1,17 @@
 """Contacts: the first model that is coupled."""
 
-from odoo import api, models
+from odoo import api, fields, models
 
 
 class ResPartner(models.Model):
     _name = "res.partner"
     _inherit = ["res.partner", "integration.coupling.mixin"]
+
+    @api.model
+    def _integration_domain(self):
+        """One's own companies are nobody's customers."""
+        own = self.env["res.company"].sudo().search([]).partner_id
+        return fields.Domain("id", "not in", own.ids)
 
     @api.model
     def _integration_context_fields(self):

@@ -67,6 +67,12 @@ def _read() -> tuple[dict[str, Any], tuple[Country, ...]]:
 
 
 _DATA, COUNTRIES = _read()
+# How people write a country -> its name.
+SPELLINGS = {
+    spelling: country.name
+    for country in COUNTRIES
+    for spelling in (country.name, *country.spellings)
+}
 # Each: code, name, symbol, rate (units for one euro, the base), decimals.
 CURRENCIES: list[dict[str, Any]] = _DATA["currencies"]
 SALESPEOPLE: list[Body] = [

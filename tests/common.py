@@ -17,32 +17,32 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 class Simulator:
-    """A simulated Dataverse in a process of its own, started once for all tests.
+    """A simulated Dataverse in a process of its own, one a class of tests.
 
-    ``info`` is what it printed when it was ready; see `simulator/README.md`.
+    Odoo ends every process that outlives a class. ``info`` is what the simulator
+    printed when it was ready; see `simulator/README.md`.
     """
 
-    _running = None
-
     @classmethod
-    def running(cls):
-        """The simulator, started when the first test asks for it.
+    def start(cls):
+        """Start one, and wait until it is ready."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "simulator", "--empty", "--exit-with-parent"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        line = process.stdout.readline()
+        if not line:
+            raise AssertionError("the simulator did not start: see its messages")
+        return cls(process, json.loads(line))
 
-        It ends by itself when this process closes its standard input.
-        """
-        if cls._running is None:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "simulator", "--empty", "--exit-with-parent"],
-                cwd=ROOT,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            line = process.stdout.readline()
-            if not line:
-                raise AssertionError("the simulator did not start: see its messages")
-            cls._running = cls(process, json.loads(line))
-        return cls._running
+    def stop(self):
+        """End it, as the end of this process would."""
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.wait(timeout=30)
 
     def __init__(self, process, info):
         self.process = process
@@ -67,10 +67,20 @@ class Simulator:
 
     def control(self, method, path, **body):
         """Call the simulator's control port; see `simulator/README.md`."""
+        return self._call(method, path, body or None)
+
+    def rules(self, what, *rules):
+        """Replace the rules of what goes wrong.
+
+        :param what: ``"faults"`` or ``"plug-ins"``; see the files of that name
+        """
+        return self._call("PUT", what, rules)
+
+    def _call(self, method, path, body):
         answer = requests.request(
             method,
             f"{self.info['control']}/{path}",
-            json=body or None,
+            json=body,
             verify=self.info["ca"],
             timeout=30,
         )
@@ -136,7 +146,8 @@ class DataverseCase(TransactionCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        cls.simulator = Simulator.running()
+        cls.simulator = Simulator.start()
+        cls.addClassCleanup(cls.simulator.stop)
         cls.addClassCleanup(config.__setitem__, "dataverse_allowed_hosts", "")
         cls.addClassCleanup(config.__setitem__, "dataverse_ca_file", "")
         config["dataverse_allowed_hosts"] = cls.simulator.host
@@ -168,7 +179,7 @@ class DataverseCase(TransactionCase):
         connection.mapping_ids.synch_only_coupled = False
         return connection
 
-    # -- people in Odoo -----------------------------------------------------------------
+    # -- people in Odoo ---------------------------------------------------------------
 
     def company(self, name="Acme", **vals):
         return self.env["res.partner"].create(
@@ -180,11 +191,16 @@ class DataverseCase(TransactionCase):
             {"name": name, "parent_id": company.id, **vals}
         )
 
-    # -- synchronizing ------------------------------------------------------------------
+    # -- synchronizing ----------------------------------------------------------------
 
     def synchronize(self, mapping=None):
         """Run one mapping, or both in their order; returns the counters."""
         return (mapping or self.customers | self.contacts).synchronize()
+
+    def run_scheduled(self):
+        """Run the scheduled action as its worker does."""
+        with self.enter_registry_test_mode():
+            self.env.ref("dataverse_sync.ir_cron_synchronize").method_direct_trigger()
 
     def coupled(self, record, mapping=None):
         """The GUID of the row that a record is coupled to, or None."""

@@ -149,7 +149,7 @@ class IntegrationCouplingWizard(models.TransientModel):
         self.env["integration.tombstone"].sudo()._forget(mapping, [record.id])
         self.env["integration.inbox"].sudo()._put_hints(mapping, res_ids=[record.id])
         job = self.env["integration.engine.run"]._run(
-            mapping, kind="coupling", only=([record.id], []), create=True
+            mapping, kind="coupling", only=([record.id], []), create=True, match=False
         )
         return self._done(job)
 

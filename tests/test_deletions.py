@@ -1,0 +1,164 @@
+"""What happens when one side deletes."""
+
+from odoo.tests import tagged
+
+from .common import DataverseCase
+
+
+@tagged("post_install", "-at_install")
+class TestDeletions(DataverseCase):
+    def exists(self, row_id):
+        return row_id in self.person.all("account", "name")
+
+    def test_deleted_row_archives_the_record(self):
+        partner, row_id = self.pair()
+        self.person.delete("account", row_id)
+        counters = self.synchronize(self.customers)
+        self.assertEqual((counters["deleted"], counters["uncoupled"]), (1, 1))
+        self.assertFalse(partner.active)
+        self.assertFalse(partner.coupling_ids)
+        self.assertQuiet()
+
+    def test_deleted_record_deactivates_the_row(self):
+        partner, row_id = self.pair()
+        partner.unlink()
+        counters = self.synchronize(self.customers)
+        self.assertEqual(counters["deleted"], 1)
+        self.assertEqual(
+            self.person.read("account", row_id, "statecode"), {"statecode": 1}
+        )
+        self.assertQuiet()
+
+    def test_delete_policy(self):
+        self.customers.deletion_policy = "delete"
+        partner, row_id = self.pair()
+        other, other_row = self.pair("Other")
+        partner.unlink()
+        self.person.delete("account", other_row)
+        self.synchronize(self.customers)
+        self.assertFalse(self.exists(row_id))
+        self.assertFalse(other.exists())
+        self.assertQuiet()
+
+    def test_uncouple_policy_leaves_the_survivor_alone(self):
+        self.customers.deletion_policy = "uncouple"
+        partner, row_id = self.pair()
+        self.person.delete("account", row_id)
+        self.synchronize(self.customers)
+        self.assertTrue(partner.active)
+        self.assertFalse(partner.coupling_ids)
+        partner.phone = "5"
+        counters = self.synchronize(self.customers)
+        self.assertEqual(counters["inserted"], 0, "what was deleted is not born again")
+
+    def test_restore_policy_recreates_under_a_new_identity(self):
+        self.customers.deletion_policy = "restore"
+        partner, row_id = self.pair(telephone1="1")
+        self.person.delete("account", row_id)
+        self.synchronize(self.customers)
+        restored = self.coupled(partner)
+        self.assertNotEqual(restored, row_id)
+        self.assertEqual(
+            self.person.read("account", restored, "telephone1"), {"telephone1": "1"}
+        )
+        self.assertQuiet()
+
+    def test_restore_policy_recreates_the_odoo_record(self):
+        self.customers.deletion_policy = "restore"
+        partner, row_id = self.pair(telephone1="1")
+        partner.unlink()
+        self.synchronize(self.customers)
+        restored = self.partner_of(row_id)
+        self.assertEqual((restored.name, restored.phone), ("Acme", "1"))
+        self.assertQuiet()
+
+    def test_manual_policy_asks_and_obeys(self):
+        self.customers.deletion_policy = "manual"
+        partner, row_id = self.pair()
+        self.person.delete("account", row_id)
+        counters = self.synchronize(self.customers)
+        self.assertEqual(counters["conflicts"], 1)
+        self.assertTrue(partner.active)
+        error = partner.coupling_ids.error_ids
+        self.assertEqual(error.kind, "deleted")
+        self.assertIn("'Acme' was deleted in Dataverse", error.message)
+        error.action_restore_record()
+        self.assertTrue(self.exists(self.coupled(partner)))
+        self.assertEqual(error.state, "resolved")
+
+    def test_manual_policy_deletes_on_demand(self):
+        self.customers.deletion_policy = "manual"
+        partner, row_id = self.pair()
+        partner.unlink()
+        self.synchronize(self.customers)
+        self.assertTrue(self.exists(row_id))
+        error = self.env["sync.error"].search([("external_id", "=", row_id)])
+        error.action_delete_record()
+        self.assertFalse(self.exists(row_id))
+
+    def test_a_change_nobody_saw_is_not_deleted(self):
+        """sync-bugs 49: deleted here, changed there."""
+        partner, row_id = self.pair(telephone1="1")
+        partner.phone = "2"
+        self.person.delete("account", row_id)
+        counters = self.synchronize(self.customers)
+        self.assertEqual(counters["conflicts"], 1)
+        self.assertTrue(partner.active)
+        self.assertEqual(partner.phone, "2")
+
+    def test_the_unseen_change_of_a_contact_is_not_deleted(self):
+        """The address of a contact takes no part, and so is no unseen change."""
+        account = self.person.create("account", name="Acme", address1_city="Odense")
+        contact = self.person.create(
+            "contact",
+            firstname="Anna",
+            lastname="Berg",
+            address1_city="Aarhus",
+            parentcustomerid=f"account({account})",
+        )
+        self.synchronize()
+        self.partner_of(contact).unlink()
+        counters = self.synchronize(self.contacts)
+        self.assertEqual(counters["conflicts"], 0)
+        self.assertEqual(
+            self.person.read("contact", contact, "statecode"), {"statecode": 1}
+        )
+
+    def test_a_flood_of_deletions_stops_and_asks(self):
+        """sync-bugs 53: nothing at all is done before a person has confirmed."""
+        rows = [self.person.create("account", name=f"Customer {n}") for n in range(30)]
+        self.synchronize(self.customers)
+        for row_id in rows[:20]:
+            self.person.delete("account", row_id)
+        counters = self.synchronize(self.customers)
+        self.assertEqual(counters["deleted"], 0)
+        partners = self.env["res.partner"].search([("name", "=like", "Customer %")])
+        self.assertEqual(len(partners), 30, "all still active")
+        errors = self.env["sync.error"].search([("kind", "=", "guard")])
+        self.assertEqual(len(errors), 20)
+        self.assertIn("20 of the 30", errors[0].message)
+        self.synchronize(self.customers)
+        self.assertEqual(len(partners.filtered("active")), 30, "it does not fade away")
+        errors.action_retry()
+        self.assertEqual(len(partners.filtered("active")), 10)
+        self.assertEqual(set(errors.mapped("state")), {"resolved"})
+
+    def test_an_expired_link_finds_deletions_too(self):
+        """sync-bugs 18: a full list has no tombstones; absent rows are asked for."""
+        partner, row_id = self.pair()
+        kept, _kept_row = self.pair("Kept")
+        self.person.delete("account", row_id)
+        self.simulator.control("POST", "delta-tokens/expire")
+        counters = self.synchronize(self.customers)
+        self.assertEqual(counters["deleted"], 1)
+        self.assertFalse(partner.active)
+        self.assertTrue(kept.active)
+        self.assertQuiet()
+
+    def test_a_tombstone_for_a_row_nobody_knew(self):
+        row_id = self.person.create("account", name="Short-lived")
+        self.customers.synch_only_coupled = True
+        self.synchronize(self.customers)
+        self.person.delete("account", row_id)
+        counters = self.synchronize(self.customers)
+        self.assertEqual((counters["deleted"], counters["failed"]), (0, 0))

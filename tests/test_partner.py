@@ -1,0 +1,110 @@
+"""What is special about contacts in Odoo 19."""
+
+from odoo.tests import tagged
+
+from .common import DataverseCase
+
+
+@tagged("post_install", "-at_install")
+class TestPartner(DataverseCase):
+    def contact(self, **columns):
+        account = self.person.create("account", name="Acme", address1_city="Odense")
+        contact = self.person.create(
+            "contact",
+            **{"firstname": "Anna", "lastname": "Berg"}
+            | columns
+            | {"parentcustomerid": f"account({account})"},
+        )
+        self.synchronize()
+        return self.partner_of(account), self.partner_of(contact), contact
+
+    def test_address_of_a_contact_never_rewrites_its_company(self):
+        company, person, contact = self.contact(address1_city="Aarhus")
+        sibling = self.employee(company, "Bo Lund")
+        self.person.write("contact", contact, address1_line1="Elsewhere 7")
+        self.synchronize()
+        self.assertEqual(company.city, "Odense")
+        self.assertFalse(company.street)
+        self.assertEqual(sibling.city, "Odense")
+        self.assertEqual(person.city, "Odense")
+        self.assertEqual(
+            self.person.read("contact", contact, "address1_city"),
+            {"address1_city": "Aarhus"},
+        )
+        self.assertQuiet()
+
+    def test_a_contact_with_an_address_of_its_own(self):
+        company, person, contact = self.contact(address1_city="Aarhus")
+        person.write({"type": "other", "city": False})
+        self.synchronize()
+        self.assertEqual(person.city, "Aarhus")
+        person.city = "Vejle"
+        self.synchronize()
+        self.assertEqual(
+            self.person.read("contact", contact, "address1_city"),
+            {"address1_city": "Vejle"},
+        )
+        self.assertEqual(company.city, "Odense")
+        self.assertQuiet()
+
+    def test_names_are_split_and_joined(self):
+        _company, person, contact = self.contact()
+        person.name = "Anna Maria van der Berg"
+        self.synchronize()
+        self.assertEqual(
+            self.person.read("contact", contact, "firstname", "lastname"),
+            {"firstname": "Anna Maria", "lastname": "van der Berg"},
+        )
+        self.person.write("contact", contact, firstname="Anne")
+        self.synchronize()
+        self.assertEqual(person.name, "Anne van der Berg")
+        self.assertQuiet()
+
+    def test_a_split_that_people_chose_is_kept(self):
+        _company, person, contact = self.contact(
+            firstname="Anna", lastname="Maria Berg", telephone1="1"
+        )
+        person.phone = "2"
+        self.synchronize()
+        self.assertEqual(
+            self.person.read("contact", contact, "firstname", "lastname"),
+            {"firstname": "Anna", "lastname": "Maria Berg"},
+        )
+
+    def test_partners_of_users_are_no_customers(self):
+        counters = self.synchronize()
+        names = {row["name"] for row in self.person.all("account", "name").values()}
+        self.assertNotIn(self.env.user.partner_id.name, names)
+        self.assertNotIn(self.env.company.name, names)
+        self.assertEqual(counters["inserted"], 0)
+
+    def test_a_contact_without_company_takes_no_part(self):
+        self.person.create("contact", firstname="Nobody", lastname="Known")
+        self.env["res.partner"].create({"name": "Private Person"})
+        counters = self.synchronize()
+        self.assertEqual(counters["inserted"], 0)
+        self.assertEqual(counters["failed"], 0)
+
+    def test_invoice_addresses_take_no_part(self):
+        company, _person, _contact = self.contact()
+        self.env["res.partner"].create(
+            {"name": "Invoices", "type": "invoice", "parent_id": company.id}
+        )
+        counters = self.synchronize(self.contacts)
+        self.assertEqual(counters["inserted"], 0)
+
+    def test_archiving_a_partner_of_a_user_is_refused_as_a_sentence(self):
+        company, person, contact = self.contact(emailaddress1="anna@acme.example")
+        self.env["res.users"].create(
+            {
+                "name": "Anna Berg",
+                "login": "anna@acme.example",
+                "partner_id": person.id,
+                "group_ids": [(6, 0, self.env.ref("base.group_portal").ids)],
+            }
+        )
+        self.person.write("contact", contact, statecode=1, statuscode=2)
+        counters = self.synchronize(self.contacts)
+        self.assertEqual(counters["failed"], 1)
+        self.assertTrue(person.active)
+        self.assertIn("cannot archive contacts", person.dataverse_message)
