@@ -1,6 +1,7 @@
 """Match before create: what is not coupled yet and belongs together."""
 
 from collections import defaultdict
+from urllib.parse import quote
 
 from odoo import api, models
 from odoo.fields import Domain
@@ -9,8 +10,9 @@ from odoo.tools import SQL
 from .. import dataverse, sync
 from ..sync.words import narrowed
 
-# Keys in one filter: an address holds 32 KB, in a batch 64 KB.
-KEYS_PER_REQUEST = 50
+# Length of the keys in one filter: an address holds 32 KB (Dataverse: "Query data using
+# the Web API", maximum URL length), and names may be split over two columns.
+KEYS_LENGTH = 12000
 
 
 class IntegrationCouple(models.AbstractModel):
@@ -117,16 +119,11 @@ class IntegrationCouple(models.AbstractModel):
         """
         filters = []
         for criterion in session.schema.criteria:
-            conditions = [
-                condition
-                for values in odoo.values()
-                if criterion.key(values)
-                and (condition := self._condition(session, criterion, values))
-            ]
-            filters += [
-                dataverse.query.or_(*conditions[start : start + KEYS_PER_REQUEST])
-                for start in range(0, len(conditions), KEYS_PER_REQUEST)
-            ]
+            subjects = [values for values in odoo.values() if criterion.key(values)]
+            for bunch in self._bunches(criterion, subjects):
+                condition = self._condition(session, criterion, bunch)
+                if condition:
+                    filters.append(condition)
         columns = self.env["integration.engine.capture"]._columns(session)
         scope = session.mapping.integration_filter
         found = {}
@@ -148,23 +145,48 @@ class IntegrationCouple(models.AbstractModel):
         return [row for id_, row in found.items() if id_ not in coupled]
 
     @api.model
-    def _condition(self, session, criterion, values):
-        """A filter for the rows with the keys of an Odoo record, or ``None``."""
-        parts = []
+    def _bunches(self, criterion, subjects):
+        """Cut a list of rows so that the keys of each part fit into one address."""
+        bunch, length = [], 0
+        for values in subjects:
+            size = sum(len(quote(str(part))) + 8 for part in criterion.key(values))
+            if bunch and length + size > KEYS_LENGTH:
+                yield bunch
+                bunch, length = [], 0
+            bunch.append(values)
+            length += size
+        if bunch:
+            yield bunch
+
+    @api.model
+    def _condition(self, session, criterion, subjects):
+        """A filter that finds at least the rows with the keys of some Odoo records.
+
+        It asks for each column by itself, so it may find more; matching sorts that out.
+
+        :return: the filter, empty when nothing can be asked
+        """
+        wanted = defaultdict(set)
         for group in session.schema.groups:
             for line in group.lines:
                 if not set(line.fields) & set(criterion.keys) or not line.columns:
                     continue
-                try:
-                    translated = line.translate("dataverse", values)
-                except sync.Untranslatable:
-                    return None
-                parts += [
-                    dataverse.query.eq(session.table.columns[column], value)
-                    for column, value in translated.items()
-                    if value is not None
-                ]
-        return dataverse.query.and_(*parts) if parts else None
+                for values in subjects:
+                    try:
+                        translated = line.translate("dataverse", values)
+                    except sync.Untranslatable:
+                        continue
+                    for column, value in translated.items():
+                        if value is not None:
+                            wanted[column].add(value)
+        columns = session.table.columns
+        texts = [name for name in wanted if not columns[name].is_lookup]
+        return dataverse.query.and_(
+            *(
+                dataverse.query.any_of(columns[name], sorted(wanted[name]))
+                for name in texts or wanted
+            )
+        )
 
     # -- deciding ---------------------------------------------------------------------
 

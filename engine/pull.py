@@ -193,7 +193,12 @@ class IntegrationPull(models.AbstractModel):
 
     @api.model
     def _bury(self, session, item):
-        """The coupling ends with one of its records."""
+        """The coupling ends with one of its records.
+
+        A change that whoever deleted had not seen goes with it, and is logged.
+        """
+        if item.loser:
+            self.env["integration.engine.remember"]._log_lost_record(session, item)
         self.env["integration.tombstone"]._bury(item.coupling, "deleted")
         item.coupling.unlink()
         item.coupling = None

@@ -94,6 +94,21 @@ class IntegrationRemember(models.AbstractModel):
         }
 
     @api.model
+    def _log_lost_record(self, session, item):
+        row = item.odoo if item.loser == "odoo" else item.dataverse
+        self.env["integration.conflict"]._log_losers(
+            item.coupling,
+            [
+                {
+                    "field_key": "record",
+                    "field_label": self.env._("The whole record"),
+                    f"{item.loser}_value": self._text(row),
+                    "winner": "dataverse" if item.loser == "odoo" else "odoo",
+                }
+            ],
+        )
+
+    @api.model
     def _text(self, values):
         return ", ".join(
             str(value) for value in (values or {}).values() if value is not None

@@ -63,6 +63,10 @@ class IntegrationRun(models.AbstractModel):
         job = self.env["integration.sync.job"].create(
             {"mapping_id": mapping.id, "kind": kind}
         )
+        try:
+            mapping._check_connected()
+        except UserError as refusal:
+            return self._finish(job, "failed", str(refusal))
         checkpoint = self.env["integration.checkpoint"]._of(mapping)
         fence = checkpoint._acquire(mapping)
         self._commit()
@@ -88,25 +92,8 @@ class IntegrationRun(models.AbstractModel):
             if couplings is not None:
                 self._look_at(session, couplings, prefer)
             self._work(session)
-        except LeaseLost:
-            error = self._run_failed(
-                mapping, job, self.env._("Another worker took over.")
-            )
-        except dataverse.DataverseError as failure:
-            error = self._connection_failed(mapping, job, failure)
-        except NotOurConnection as failure:
-            self._rollback()
-            mapping.connection_id._suspend(str(failure))
-            error = self._run_failed(mapping, job, str(failure), kind="auth")
-        except UserError as failure:
-            error = self._run_failed(mapping, job, str(failure))
-        except Exception:
-            _logger.exception("Synchronization of %s broke off", mapping.display_name)
-            error = self._run_failed(
-                mapping,
-                job,
-                self.env._("Something unexpected happened; see the server's log."),
-            )
+        except Exception as failure:
+            error = self._broke_off(mapping, job, failure)
         checkpoint._release(fence)
         if error:
             return self._finish(job, "failed", error, session)
@@ -252,38 +239,51 @@ class IntegrationRun(models.AbstractModel):
                 )
 
     @api.model
-    def _connection_failed(self, mapping, job, error):
-        """An error that concerns more than one record.
+    def _broke_off(self, mapping, job, failure):
+        """Undo what is half done, and keep why the whole run ended.
 
         :return: the sentence
         """
-        sentence = self.env["integration.engine.gateway"]._sentence(error)
         self._rollback()
-        connection = mapping.connection_id
+        vals = {"kind": "permanent", "record_name": mapping.name}
+        if isinstance(failure, dataverse.DataverseError):
+            vals |= self._connection_failed(mapping.connection_id, failure)
+        elif isinstance(failure, NotOurConnection):
+            vals |= {"kind": "auth", "message": str(failure)}
+            mapping.connection_id._suspend(vals["message"])
+        elif isinstance(failure, UserError):
+            vals["message"] = str(failure)
+        elif isinstance(failure, LeaseLost):
+            vals["message"] = self.env._("Another worker took over.")
+        else:
+            _logger.error(
+                "Synchronization of %s broke off",
+                mapping.display_name,
+                exc_info=failure,
+            )
+            vals["message"] = self.env._(
+                "Something unexpected happened; see the server's log."
+            )
+        self.env["sync.error"]._report(mapping, {(0, ""): [vals]}, job)
+        return vals["message"]
+
+    @api.model
+    def _connection_failed(self, connection, error):
+        """An error of Dataverse that concerns more than one record.
+
+        :return: what the error row says
+        """
+        sentence = self.env["integration.engine.gateway"]._sentence(error)
         if error.kind == "auth":
             connection._suspend(sentence)
         elif error.kind == "throttle":
             connection._pause(error.retry_after or 60)
-        return self._run_failed(
-            mapping,
-            job,
-            sentence,
-            kind=error.kind,
-            code=error.code or error.name,
-            detail=f"{error.name} {error.detail or ''} ({error.request_id or '-'})",
-        )
-
-    @api.model
-    def _run_failed(self, mapping, job, sentence, **vals):
-        """Keep an error that stopped the whole run.
-
-        :return: the sentence
-        """
-        self._rollback()
-        vals = {"kind": "permanent", "record_name": mapping.name, **vals}
-        vals["message"] = sentence
-        self.env["sync.error"]._report(mapping, {(0, ""): [vals]}, job)
-        return sentence
+        return {
+            "message": sentence,
+            "kind": error.kind,
+            "code": error.code or error.name,
+            "detail": f"{error.name} {error.detail or ''} ({error.request_id or '-'})",
+        }
 
     # -- order, transactions, ends ----------------------------------------------------
 

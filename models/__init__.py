@@ -3,6 +3,7 @@ from . import integration_table
 from . import integration_transformation_rule
 from . import integration_table_mapping
 from . import integration_field_mapping
+from . import integration_about_record
 from . import integration_coupling
 from . import integration_coupling_mixin
 from . import integration_journal

@@ -6,6 +6,7 @@ from odoo import fields, models
 class IntegrationConflict(models.Model):
     _name = "integration.conflict"
     _description = "Synchronization Conflict"
+    _inherit = ["integration.about.record"]
     _order = "id desc"
     _rec_name = "field_label"
 

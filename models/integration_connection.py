@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from odoo import api, fields, models, tools
 from odoo.exceptions import AccessError, UserError, ValidationError
+from odoo.tools.misc import format_datetime
 
 _logger = logging.getLogger(__name__)
 
@@ -265,7 +266,9 @@ class IntegrationConnection(models.Model):
             moved.write(
                 {
                     "state": "draft",
-                    "state_reason": self.env._("The address was changed: connect."),
+                    "state_reason": self.env._(
+                        "The address was changed; connect again."
+                    ),
                 }
             )
         return result
@@ -299,7 +302,7 @@ class IntegrationConnection(models.Model):
         """Sign in and ask who we are; says what it found."""
         self.ensure_one()
         self._check_manager()
-        who, organization = self.env["integration.engine.gateway"]._probe(self)
+        who, organization = self._probe()
         return self._notify(
             self.env._("The connection works"),
             self.env._(
@@ -315,8 +318,8 @@ class IntegrationConnection(models.Model):
         self._check_manager()
         uuid = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
         self.database_uuid = uuid
-        who, organization = self.env["integration.engine.gateway"]._probe(self)
-        if self.organization_id not in (False, who.organization_id):
+        who, organization = self._probe()
+        if self.organization_id != who.organization_id:
             self._leave_organization()
         self.write(
             {
@@ -332,13 +335,15 @@ class IntegrationConnection(models.Model):
             self.env._("The connection to %s works.", self.organization_name),
         )
 
-    def _leave_organization(self):
-        """Forget what was learned about the former organization.
+    def _probe(self):
+        """Sign in, and see that it is the organization that the couplings belong to.
 
-        :raise UserError: when couplings still lead there
+        :return: ``(who we are there, the organization)``
+        :raise UserError: a sentence for the person who connects
         """
-        mappings = self.with_context(active_test=False).mapping_ids
-        if mappings.coupling_ids:
+        who, organization = self.env["integration.engine.gateway"]._probe(self)
+        another = self.organization_id not in (False, who.organization_id)
+        if another and self._all_mappings().coupling_ids:
             raise UserError(
                 self.env._(
                     "Another organization answers at %(url)s than the one that the "
@@ -347,15 +352,23 @@ class IntegrationConnection(models.Model):
                     url=self.environment_url,
                 )
             )
-        self.env["integration.table"].sudo().search(
-            [("connection_id", "=", self.id)]
-        ).unlink()
+        return who, organization
+
+    def _leave_organization(self):
+        """Forget what was learned about the former organization."""
+        mappings = self._all_mappings().sudo()
         for mapping in mappings:
             self.env["integration.checkpoint"].sudo()._of(mapping)._forget()
             self.env["integration.inbox"].sudo()._forget_rows(mapping)
         self.env["integration.tombstone"].sudo().search(
             [("mapping_id", "in", mappings.ids)]
         ).unlink()
+        self.env["integration.table"].sudo().search(
+            [("connection_id", "=", self.id)]
+        ).unlink()
+
+    def _all_mappings(self):
+        return self.with_context(active_test=False).mapping_ids
 
     def action_disconnect(self):
         """Stop synchronizing. Couplings, mappings and unsent changes stay."""
@@ -372,6 +385,46 @@ class IntegrationConnection(models.Model):
         until = fields.Datetime.add(fields.Datetime.now(), seconds=seconds)
         self.sudo().paused_until = until
         self.env["integration.table.mapping"]._wake_up(at=until)
+
+    def _is_usable(self):
+        self.ensure_one()
+        return self.state == "connected" and not self._is_paused()
+
+    def _is_paused(self):
+        return bool(self.paused_until) and self.paused_until > fields.Datetime.now()
+
+    def _check_usable(self):
+        """:raise UserError: a sentence that says why Dataverse is left alone now"""
+        for connection in self.sudo():
+            if connection.state == "draft":
+                reason = connection.state_reason or self.env._(
+                    "An administrator connects it under Dataverse, Configuration, "
+                    "Connections."
+                )
+                raise UserError(
+                    self.env._(
+                        "'%(name)s' is not connected. %(reason)s",
+                        name=connection.name,
+                        reason=reason,
+                    )
+                )
+            if connection.state == "suspended":
+                raise UserError(
+                    self.env._(
+                        "'%(name)s' is suspended. %(reason)s When that is settled, "
+                        "connect again.",
+                        name=connection.name,
+                        reason=connection.state_reason or "",
+                    )
+                )
+            if connection._is_paused():
+                raise UserError(
+                    self.env._(
+                        "Dynamics 365 asked for a pause. Synchronization goes on by "
+                        "itself at %s.",
+                        format_datetime(self.env, connection.paused_until),
+                    )
+                )
 
     def _check_manager(self):
         if not self.env.su and not self.env.user.has_group(

@@ -11,6 +11,7 @@ from odoo.exceptions import UserError
 class IntegrationCoupling(models.Model):
     _name = "integration.coupling"
     _description = "Coupling"
+    _inherit = ["integration.about.record"]
     _order = "id desc"
 
     mapping_id = fields.Many2one(
@@ -137,6 +138,7 @@ class IntegrationCoupling(models.Model):
             page_size=1000,
             fetch=True,
         )
+        mapping.invalidate_recordset(["coupling_ids"], flush=False)
         self.env[mapping.model].invalidate_model(["coupling_ids"], flush=False)
         return self.browse(row[0] for row in rows)
 
@@ -201,16 +203,13 @@ class IntegrationCoupling(models.Model):
         return self._run(prefer=direction)
 
     def _run(self, **options):
-        totals = {}
+        jobs = self.env["integration.sync.job"].sudo()
         for mapping, couplings in self.sudo().grouped("mapping_id").items():
             mapping._check_connected()
-            job = self.env["integration.engine.run"]._run(
+            jobs |= self.env["integration.engine.run"]._run(
                 mapping, kind="manual", couplings=couplings, **options
             )
-            for name, value in job._counters().items():
-                totals[name] = totals.get(name, 0) + value
-            totals |= {"state": job.state, "message": job.message or ""}
-        return totals
+        return jobs._totals()
 
     def action_synchronize_now(self):
         """Synchronize, asking for the direction where it matters."""

@@ -103,6 +103,24 @@ class IntegrationSyncJob(models.Model):
         self.ensure_one()
         return {name: self[name] for name in COUNTERS}
 
+    def _totals(self):
+        """The counters of several jobs, summed up.
+
+        :return: dict of the names in ``COUNTERS`` to int, the worst ``state`` and the
+            ``message`` of what failed
+        """
+        states = [
+            name
+            for name in ("done", "partial", "failed")
+            for job in self
+            if job.state == name
+        ]
+        return {
+            **{name: sum(self.mapped(name)) for name in COUNTERS},
+            "state": states[-1] if states else "done",
+            "message": "\n".join(job.message for job in self if job.message),
+        }
+
     @api.autovacuum
     def _gc_jobs(self):
         """Quiet jobs are kept for a week, the others for three months."""

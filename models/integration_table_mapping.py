@@ -3,7 +3,7 @@
 from ast import literal_eval
 
 from odoo import api, fields, models
-from odoo.exceptions import UserError, ValidationError
+from odoo.exceptions import ValidationError
 from odoo.fields import Domain
 
 from .default_mappings import DEFAULT_MAPPINGS
@@ -429,14 +429,10 @@ class IntegrationTableMapping(models.Model):
         :raise AccessError: for users who may not run whole mappings
         """
         self.connection_id._check_manager()
-        totals = {}
+        jobs = self.env["integration.sync.job"]
         for mapping in self._in_run_order():
-            job = self.env["integration.engine.run"]._run(mapping, kind="manual")
-            for name, value in job._counters().items():
-                totals[name] = totals.get(name, 0) + value
-            if totals.get("state") != "failed":
-                totals |= {"state": job.state, "message": job.message or ""}
-        return totals
+            jobs |= self.env["integration.engine.run"]._run(mapping, kind="manual")
+        return jobs._totals()
 
     def _in_run_order(self):
         """Parents before children, by the lookups between the mappings."""
@@ -445,18 +441,12 @@ class IntegrationTableMapping(models.Model):
     @api.model
     def _cron_synchronize(self):
         """Run every mapping of every connected connection."""
-        mappings = self.search(
-            [
-                ("connection_id.state", "=", "connected"),
-                "|",
-                ("connection_id.paused_until", "=", False),
-                ("connection_id.paused_until", "<=", fields.Datetime.now()),
-            ]
-        )
+        mappings = self.search([("connection_id.state", "=", "connected")])
         cron = self.env["ir.cron"]
         cron._commit_progress(remaining=len(mappings))
         for mapping in mappings._in_run_order():
-            if mapping.connection_id.state == "connected":
+            # An earlier mapping may have been told to stop.
+            if mapping.connection_id._is_usable():
                 self.env["integration.engine.run"]._run(mapping, kind="scheduled")
             if not cron._commit_progress(1):
                 self._wake_up()
@@ -488,15 +478,11 @@ class IntegrationTableMapping(models.Model):
             self.env["integration.checkpoint"].sudo()._of(mapping)._forget()
 
     def _check_connected(self):
-        for connection in self.connection_id:
-            if connection.state != "connected":
-                raise UserError(
-                    self.env._(
-                        "The connection '%(name)s' is not connected. %(reason)s",
-                        name=connection.name,
-                        reason=connection.state_reason or "",
-                    )
-                )
+        """Refuse to talk to a Dataverse that is not, or not now, to be talked to.
+
+        :raise UserError: a sentence that says why
+        """
+        self.connection_id._check_usable()
 
     # -- couplings --------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from odoo.exceptions import UserError
 class SyncError(models.Model):
     _name = "sync.error"
     _description = "Coupled Data Synchronization Error"
+    _inherit = ["integration.about.record"]
     _order = "last_at desc, id desc"
     _rec_name = "message"
 
