@@ -308,11 +308,14 @@ class IntegrationCouple(models.AbstractModel):
         return suggestions
 
     @api.model
-    def _compare(self, session, res_id, row):
-        """Both sides of a pair, one entry a group of fields.
+    def _compare(self, session, res_id, row, base=None):
+        """Both sides of a pair, one entry a group of fields that has a value.
 
         :param row: :class:`dataverse.Row`
+        :param base: of their coupling, as it is stored
         :return: list of dicts ``key, label, odoo_value, dataverse_value, different``
+            and ``changed``: the side that was changed since both agreed, ``"odoo"``,
+            ``"dataverse"`` or ``"both"``; ``False`` when they agree or never did
         """
         records = self.env["integration.engine.records"]
         odoo = records._read(session, [res_id])[res_id]
@@ -321,20 +324,35 @@ class IntegrationCouple(models.AbstractModel):
         rows = {"odoo": odoo, "dataverse": values}
         direction = session.mapping.direction
         remember = self.env["integration.engine.remember"]
-        groups = session.schema.without(records._skipped_fields(session, odoo))
-        return [
-            {
-                "key": group.key,
-                "label": session.schema.labels[group.key],
-                "odoo_value": remember._text(group.values("odoo", odoo)),
-                "dataverse_value": remember._text(group.values("dataverse", values)),
-                "different": not group.agrees(
-                    rows, narrowed(group.direction, direction)
-                ),
-            }
-            for group in groups
-            if group.fields and group.columns
-        ]
+        agreed = sync.Base.from_dict(base)
+        lines = []
+        for group in session.schema.without(records._skipped_fields(session, odoo)):
+            if not group.fields or not group.columns:
+                continue
+            if all(group.is_empty(side, rows[side]) for side in rows):
+                continue
+            different = not group.agrees(rows, narrowed(group.direction, direction))
+            changed = different and self._changed(agreed, group, rows)
+            lines.append(
+                {
+                    "key": group.key,
+                    "label": session.schema.labels[group.key],
+                    "odoo_value": remember._text(session, group.values("odoo", odoo)),
+                    "dataverse_value": remember._text(
+                        session, group.values("dataverse", values)
+                    ),
+                    "different": different,
+                    "changed": changed,
+                }
+            )
+        return lines
+
+    @api.model
+    def _changed(self, agreed, group, rows):
+        if not agreed.knows(group):
+            return False
+        sides = [side for side in rows if agreed.changed(group, side, rows[side])]
+        return "both" if len(sides) == 2 else sides[0] if sides else False
 
     @api.model
     def _pair_up(self, session, pairs, *, synchronize, choices=None):

@@ -286,12 +286,12 @@ class IntegrationPlan(models.AbstractModel):
                 item,
                 "conflict",
                 self.env._(
-                    "%(fields)s of '%(name)s' differ and both sides changed them. "
-                    "Choose which data to use.",
+                    "'%(name)s' was changed on both sides: %(fields)s. Choose which "
+                    "data to use.",
+                    name=self._title(session, item),
                     fields=", ".join(
                         session.schema.labels[c.group] for c in item.plan.conflicts
                     ),
-                    name=self._title(session, item),
                 ),
             )
 

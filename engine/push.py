@@ -82,7 +82,7 @@ class IntegrationPush(models.AbstractModel):
                     "field_name": problem.column,
                     "message": self.env._(
                         "'%(name)s' was not sent to Dataverse. %(sentence)s",
-                        name=item.name,
+                        name=self.env["integration.engine.plan"]._title(session, item),
                         sentence=problem.sentence,
                     ),
                 }

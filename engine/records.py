@@ -138,6 +138,42 @@ class IntegrationRecords(models.AbstractModel):
             for column, (kind, digits) in session.schema.dataverse.items()
         }
 
+    @api.model
+    def _shown(self, session, name, value):
+        """A canonical value of either side as people read it.
+
+        :param name: of the field or column that holds it
+        """
+        if isinstance(value, bool):
+            return self.env._("Yes") if value else self.env._("No")
+        column = session.table.columns.get(name)
+        if column is not None and value in column.options:
+            return column.options[value]
+        field = session.records._fields.get(name)
+        if field is not None and field.comodel_name in (
+            "res.country",
+            "res.country.state",
+        ):
+            place = session.geography_ids(field.comodel_name).get(value)
+            return self.env[field.comodel_name].browse(place).name or value
+        record = self._referred(session, value)
+        return record.display_name if record else str(value)
+
+    @api.model
+    def _referred(self, session, value):
+        """The Odoo record that a canonical reference means, or ``None``."""
+        if not isinstance(value, str):
+            return None
+        if value.startswith(UNCOUPLED):
+            model_name, _, id_ = value[len(UNCOUPLED) :].partition(",")
+            return self.env[model_name].browse(int(id_)).exists()
+        if value not in session.known:
+            return None
+        guid = value.partition("(")[2].rstrip(")")
+        for coupling in self._couplings_of(session, external_ids=[guid]):
+            return self.env[coupling["res_model"]].browse(coupling["res_id"]).exists()
+        return None
+
     # -- writing ----------------------------------------------------------------------
 
     @api.model

@@ -76,9 +76,9 @@ class IntegrationRemember(models.AbstractModel):
         return {
             "field_key": conflict.group,
             "field_label": session.schema.labels[conflict.group],
-            "base_value": self._text(conflict.base and conflict.base.odoo),
-            "odoo_value": self._text(conflict.odoo),
-            "dataverse_value": self._text(conflict.dataverse),
+            "base_value": self._text(session, conflict.base and conflict.base.odoo),
+            "odoo_value": self._text(session, conflict.odoo),
+            "dataverse_value": self._text(session, conflict.dataverse),
         }
 
     @api.model
@@ -88,8 +88,8 @@ class IntegrationRemember(models.AbstractModel):
         return {
             "field_key": loser.group,
             "field_label": session.schema.labels[loser.group],
-            lost: self._text(loser.value),
-            won: self._text(loser.winner),
+            lost: self._text(session, loser.value),
+            won: self._text(session, loser.winner),
             "winner": "dataverse" if loser.side == "odoo" else "odoo",
         }
 
@@ -102,16 +102,23 @@ class IntegrationRemember(models.AbstractModel):
                 {
                     "field_key": "record",
                     "field_label": self.env._("The whole record"),
-                    f"{item.loser}_value": self._text(row),
+                    f"{item.loser}_value": self._text(session, row),
                     "winner": "dataverse" if item.loser == "odoo" else "odoo",
                 }
             ],
         )
 
     @api.model
-    def _text(self, values):
+    def _text(self, session, values):
+        """Canonical values of one side as people read them: names instead of codes.
+
+        :param values: ``{field or column: canonical value}``, or ``None``
+        """
+        shown = self.env["integration.engine.records"]._shown
         return ", ".join(
-            str(value) for value in (values or {}).values() if value is not None
+            shown(session, name, value)
+            for name, value in (values or {}).items()
+            if value is not None
         )
 
     @api.model

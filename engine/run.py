@@ -171,6 +171,9 @@ class IntegrationRun(models.AbstractModel):
         :return: whether there may be more to do in this run
         """
         for attempt in range(TRIES):
+            counts = session.counts.copy()
+            session.known.clear()
+            session.failures.clear()
             try:
                 return self._try_chunk(session)
             except psycopg2.OperationalError as error:
@@ -178,6 +181,7 @@ class IntegrationRun(models.AbstractModel):
                     raise
                 # Somebody saved one of these records: their change comes first.
                 self._rollback()
+                session.counts = counts
         return False
 
     @api.model
