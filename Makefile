@@ -2,12 +2,13 @@
 PYTHON ?= python3
 DEV = $(PYTHON) -m dev
 
-.PHONY: help demo test lint simulator odoo clean
+.PHONY: help demo test bench lint simulator odoo clean
 
 help:
 	@echo "make demo       both sides with sample data, coupled and synchronized, then"
 	@echo "                served until Ctrl-C (SERVE=0: stop after the summary)"
 	@echo "make test       every test (TAGS=: as Odoo's --test-tags, or pure)"
+	@echo "make bench      what synchronization costs beside Odoo alone (N= records)"
 	@echo "make lint       every static check"
 	@echo "make simulator  a local Dataverse (PORT=, DATA= a folder, HTTP_PORT=)"
 	@echo "make odoo       Odoo with the addon, to develop on (PORT=; for a simulator"
@@ -21,6 +22,9 @@ demo:
 
 test:
 	@$(DEV) test --tags='$(TAGS)'
+
+bench:
+	@$(DEV) bench --n='$(N)'
 
 lint:
 	@$(DEV) lint

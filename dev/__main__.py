@@ -39,6 +39,8 @@ def _parser() -> argparse.ArgumentParser:
     add("demo", demo, "both sides, coupled and synchronized, then served")
     test = add("test", testing.run, "run the tests")
     test.add_argument("--tags", default="", help="Odoo's --test-tags, or: pure")
+    bench_ = add("bench", bench, "measure, against Odoo alone")
+    bench_.add_argument("--n", type=_optional(int), help="how many records")
     add("lint", lint.run, "run every static check")
     simulator = add("simulator", run_simulator, "serve a local Dataverse")
     simulator.add_argument("--port", type=_optional(int))
@@ -60,6 +62,12 @@ def _optional(kind):
 def demo() -> int:
     """Hand over to `dev.demo`, which nothing else needs."""
     return importlib.import_module(f"{__package__}.demo").run()
+
+
+def bench(n: int | None) -> int:
+    """Hand over to `dev.bench`; N records, or as many as it chooses."""
+    measured = importlib.import_module(f"{__package__}.bench").run
+    return measured(n) if n else measured()
 
 
 def run_simulator(**options: object) -> int:

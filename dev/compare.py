@@ -37,10 +37,15 @@ ROW = [
 
 
 class Places(NamedTuple):
-    """Odoo's countries and states by id: `(name)` and `(country name, code, name)`."""
+    """How Odoo calls its countries and states.
+
+    `countries` and `states` are names by id; `spelled` are the names of states by the
+    name of their country and by what people write: the name or the code.
+    """
 
     countries: Mapping[int, str]
-    states: Mapping[int, tuple[str, str, str]]
+    states: Mapping[int, str]
+    spelled: Mapping[tuple[str, str], str]
 
 
 class Table(NamedTuple):
@@ -58,38 +63,19 @@ def full(odoo: Odoo, dataverse: Dataverse) -> list[str]:
 
     :return: what is different or missing, a sentence each; empty when nothing is
     """
-    places = _places(odoo)
-    couplings = odoo.read(
-        "integration.coupling", [], ["mapping_id", "res_id", "external_id"]
-    )
-    mappings = odoo.read("integration.table.mapping", [], ["name"])
-    names = {mapping["id"]: mapping["name"] for mapping in mappings}
-    guids: dict[str, dict[int, str]] = {name: {} for name in names.values()}
-    for coupling in couplings:
-        guids[names[coupling["mapping_id"]]][coupling["res_id"]] = coupling[
-            "external_id"
-        ]
-    own = odoo.read("res.company", [], ["partner_id"])
-    own_ids = {company["partner_id"] for company in own}
+    places, guids = _places(odoo), _guids(odoo)
+    companies = odoo.read("res.company", [], ["partner_id"])
+    own = [("id", "not in", [company["partner_id"] for company in companies])]
     found = []
     for table in TABLES:
-        partners = {
-            partner["id"]: partner
-            for partner in odoo.read("res.partner", table.domain, PARTNER)
-            if partner["id"] not in own_ids
-        }
-        rows = {
-            row[table.columns[0]]: row
-            for row in dataverse.rows(table.entity_set, table.columns)
-        }
-        cards = (
-            {
-                id_: partner_card(p, places, guids["CUSTOMER"])
-                for id_, p in partners.items()
-            },
-            {guid: table.card(row, places) for guid, row in rows.items()},
+        partners = odoo.read("res.partner", table.domain + own, PARTNER)
+        rows = dataverse.rows(table.entity_set, table.columns)
+        found += differences(
+            table.mapping,
+            guids[table.mapping],
+            {p["id"]: partner_card(p, places, guids["CUSTOMER"]) for p in partners},
+            {row[table.columns[0]]: table.card(row, places) for row in rows},
         )
-        found += differences(table.mapping, guids[table.mapping], *cards)
     return found
 
 
@@ -164,7 +150,7 @@ def partner_card(partner: Row, places: Places, accounts: Mapping[int, str]) -> C
         "zip": _text(partner["zip"]),
         "city": _text(partner["city"]),
         "country": places.countries.get(partner["country_id"], ""),
-        "state": places.states.get(partner["state_id"], ("", "", ""))[2],
+        "state": places.states.get(partner["state_id"], ""),
     }
 
 
@@ -187,7 +173,9 @@ def contact_card(row: Row, places: Places) -> Card:
 
 
 def _row_card(row: Row, places: Places) -> Card:
-    country = _country(row["address1_country"])
+    country = _text(row["address1_country"])
+    country = sample.SPELLINGS.get(country, country)
+    state = _text(row["address1_stateorprovince"])
     return {
         "active": row["statecode"] == 0,
         "phone": _phone(row["telephone1"]),
@@ -199,7 +187,7 @@ def _row_card(row: Row, places: Places) -> Card:
         "zip": _text(row["address1_postalcode"]),
         "city": _text(row["address1_city"]),
         "country": country,
-        "state": _state(country, _text(row["address1_stateorprovince"]), places),
+        "state": places.spelled.get((country, state), state),
     }
 
 
@@ -226,31 +214,32 @@ TABLES = (
 # -- the same thing in one form -------------------------------------------------------
 
 
+def _guids(odoo: Odoo) -> dict[str, dict[int, str]]:
+    """The GUID that each id is coupled to, by the name of the table mapping."""
+    mappings = odoo.read("integration.table.mapping", [], ["name"])
+    guids: dict[str, dict[int, str]] = {mapping["name"]: {} for mapping in mappings}
+    names = {mapping["id"]: mapping["name"] for mapping in mappings}
+    for coupling in odoo.read(
+        "integration.coupling", [], ["mapping_id", "res_id", "external_id"]
+    ):
+        of_mapping = guids[names[coupling["mapping_id"]]]
+        of_mapping[coupling["res_id"]] = coupling["external_id"]
+    return guids
+
+
 def _places(odoo: Odoo) -> Places:
-    countries = {
-        country["id"]: country["name"]
-        for country in odoo.read("res.country", [], ["name"])
-    }
+    named = odoo.read("res.country", [], ["name"])
+    countries = {country["id"]: country["name"] for country in named}
     states = odoo.read("res.country.state", [], ["country_id", "code", "name"])
     return Places(
         countries,
+        {state["id"]: state["name"] for state in states},
         {
-            state["id"]: (countries[state["country_id"]], state["code"], state["name"])
+            (countries[state["country_id"]], state[how]): state["name"]
+            for how in ("code", "name")
             for state in states
         },
     )
-
-
-def _country(text: str | None) -> str:
-    return sample.SPELLINGS.get(_text(text), _text(text))
-
-
-def _state(country: str, text: str, places: Places) -> str:
-    """The state's name, however it is written."""
-    for of_country, code, name in places.states.values():
-        if of_country == country and text in (code, name):
-            return name
-    return text
 
 
 def _text(value: str | None) -> str:

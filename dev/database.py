@@ -1,16 +1,26 @@
-"""Databases: a template with Odoo installed, clones of it, and their end.
+"""Databases: templates with Odoo or the addon installed, clones of them, their end.
 
-Installing Odoo takes most of a minute, cloning a quarter of a second.
+Installing Odoo takes most of a minute, the addon seconds, cloning a quarter of one.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from . import process, say, server
-from .paths import CHECKOUT, FILESTORE, REQUIREMENTS_LOCK, conf_file, fingerprint
+from .paths import (
+    ADDON,
+    CHECKOUT,
+    FILESTORE,
+    REQUIREMENTS_LOCK,
+    addon_files,
+    conf_file,
+    fingerprint,
+)
 from .postgres import sql
 from .python_env import version
 
@@ -28,20 +38,54 @@ def template(odoo: Path) -> str:
     key = fingerprint(odoo, libraries, version(), TEMPLATE_MODULES, COMPILE_ASSETS)
     name = named(f"template_{key}")
     with process.alone("template"):
-        if exists(name) and (FILESTORE / name).exists():
+        if _is_complete(name):
             say.there(f"template database: {TEMPLATE_MODULES} installed")
             return name
-        unfinished = f"{name}_unfinished"
-        drop(name)
-        drop(unfinished)
-        with say.step(f"template database: {TEMPLATE_MODULES} installed"):
-            server.run_odoo(unfinished, "-i", TEMPLATE_MODULES, "--stop-after-init")
-        with say.step("template database: assets compiled"):
-            server.run_odoo_script(unfinished, COMPILE_ASSETS)
-        (FILESTORE / unfinished).rename(FILESTORE / name)
-        sql(f'ALTER DATABASE "{unfinished}" RENAME TO "{name}"')
-        drop(unfinished)  # its configuration is left
+        with _building(name) as unfinished:
+            with say.step(f"template database: {TEMPLATE_MODULES} installed"):
+                server.run_odoo(unfinished, "-i", TEMPLATE_MODULES, "--stop-after-init")
+            with say.step("template database: assets compiled"):
+                server.run_odoo_script(unfinished, COMPILE_ASSETS)
     return name
+
+
+def clone_with_addon(template: str, name: str) -> None:
+    """Make the database `name` a copy of the template with the addon installed.
+
+    What was installed is kept, as a template of its own, until a file of the addon
+    changes.
+    """
+    contents = [(path, path.read_bytes()) for path in addon_files()]
+    source = named(f"addon_{fingerprint(template, contents)}")
+    with process.alone("template"):
+        if _is_complete(source):
+            say.there("template database: the addon installed")
+        else:
+            _drop_all("addon_")
+            with _building(source) as unfinished:
+                with say.step("template database: the addon installed"):
+                    clone(template, unfinished)
+                    server.run_odoo(unfinished, "-i", ADDON, "--stop-after-init")
+                with say.step("template database: assets compiled"):
+                    server.run_odoo_script(unfinished, COMPILE_ASSETS)
+        with say.step("a fresh database"):
+            clone(source, name)
+
+
+def _is_complete(name: str) -> bool:
+    return exists(name) and (FILESTORE / name).exists()
+
+
+@contextmanager
+def _building(name: str) -> Iterator[str]:
+    """A name to build a template under, which gets its own when it is finished."""
+    unfinished = f"{name}_unfinished"
+    drop(name)
+    drop(unfinished)
+    yield unfinished
+    (FILESTORE / unfinished).rename(FILESTORE / name)
+    sql(f'ALTER DATABASE "{unfinished}" RENAME TO "{name}"')
+    drop(unfinished)  # its configuration is left
 
 
 def clone(source: str, name: str) -> None:
@@ -74,7 +118,18 @@ def named(purpose: str) -> str:
 def drop_left_behind() -> None:
     """Remove the test databases of runs that were killed."""
     prefix = named("test_")
-    names = sql(f"SELECT datname FROM pg_database WHERE datname LIKE '{prefix}%'")
-    for name in names.split():
+    for name in _all("test_"):
         if not Path("/proc", name.removeprefix(prefix)).exists():
             drop(name)
+
+
+def _drop_all(purpose: str) -> None:
+    for name in _all(purpose):
+        drop(name)
+
+
+def _all(purpose: str) -> list[str]:
+    """The databases of this checkout whose purpose begins so."""
+    like = named(purpose).replace("_", r"\_")
+    statement = f"SELECT datname FROM pg_database WHERE datname LIKE '{like}%'"
+    return sql(statement).split()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 ADDON = "dataverse_sync"
@@ -13,6 +14,9 @@ DATA_DIR = LOCAL / "odoo-data"
 FILESTORE = DATA_DIR / "filestore"
 SCREENSHOTS = LOCAL / "screenshots"
 ADDONS = LOCAL / "addons"
+
+# Folders of the repository that Odoo never reads when it installs the addon.
+NOT_INSTALLED = {"dev", "simulator", "tests"}
 
 REQUIREMENTS_LOCK = ROOT / "dev" / "requirements.lock"
 LINT_LOCK = ROOT / "dev" / "lint.lock"
@@ -29,6 +33,16 @@ def conf_file(database: str) -> Path:
 def fingerprint(*parts: object) -> str:
     """Eight hexadecimal digits that change when one of the parts does."""
     return hashlib.sha256(repr([str(part) for part in parts]).encode()).hexdigest()[:8]
+
+
+def addon_files() -> Iterator[Path]:
+    """The files of the repository that an installation of the addon depends on."""
+    for entry in sorted(ROOT.iterdir()):
+        if entry.name[0] == "." or entry.name in NOT_INSTALLED:
+            continue
+        for file in sorted(entry.rglob("*")) if entry.is_dir() else [entry]:
+            if file.is_file() and file.suffix != ".pyc":
+                yield file
 
 
 def link_addon() -> Path:

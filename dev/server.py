@@ -6,7 +6,8 @@ import json
 import selectors
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
@@ -142,6 +143,30 @@ def start_simulator(**options: object) -> tuple[subprocess.Popen, dict[str, obje
         said = (LOGS / "simulator.log").read_text().splitlines()[-15:]
         raise SystemExit("\n    ".join(["The simulator did not start:", *said]))
     return simulator, json.loads(announced)
+
+
+@contextmanager
+def simulator(**options: object) -> Iterator[dict[str, object]]:
+    """Have a simulator for the time of a `with`; get what it announced.
+
+    :param options: as of `start_simulator`
+    """
+    running, announced = start_simulator(**options)
+    try:
+        yield announced
+    finally:
+        process.stop(running)
+
+
+def trusting(announced: Mapping[str, object]) -> dict[str, object]:
+    """The options of odoo.conf with which Odoo connects to a simulator.
+
+    :param announced: what it announced
+    """
+    return {
+        "dataverse_allowed_hosts": str(announced["url"]).removeprefix("https://"),
+        "dataverse_ca_file": announced["ca"],
+    }
 
 
 def simulator_command(**options: object) -> list[object]:

@@ -215,6 +215,24 @@ def test_the_addon_gets_its_name_without_what_is_hidden(tmp_path, monkeypatch):
     assert all(link.exists() for link in links)
 
 
+def test_an_installation_depends_on_what_odoo_reads(tmp_path, monkeypatch):
+    read = ("__init__.py", "models/one.py", "static/src/two.js")
+    for name in (*read, "dev/say.py", "tests/common.py", ".git/HEAD", "models/one.pyc"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
+    found = {str(file.relative_to(tmp_path)) for file in paths.addon_files()}
+    assert found == set(read)
+
+
+def test_a_simulator_is_trusted_by_its_host_and_its_authority():
+    announced = {"url": "https://localhost:8443", "ca": "/some/ca.pem"}
+    assert server.trusting(announced) == {
+        "dataverse_allowed_hosts": "localhost:8443",
+        "dataverse_ca_file": "/some/ca.pem",
+    }
+
+
 @pytest.mark.parametrize(
     ("sources", "mirror"),
     [
