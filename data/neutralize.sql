@@ -1,7 +1,7 @@
 -- A copy of a production database must not reach the Dataverse environment of production.
 UPDATE integration_connection
    SET state = 'suspended',
-       state_reason = 'Neutralized copy of a database',
+       state_reason = 'Neutralized copy of a database.',
        stored_secret = NULL,
        stored_certificate = NULL;
 UPDATE integration_checkpoint

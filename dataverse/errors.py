@@ -201,7 +201,8 @@ def _find(status: int | None, code: str, message: str) -> Fault:
     if status == 401 and not _aadsts(message):
         return FAULTS["Unauthorized"]
     fault = BY_CODE.get(code) or BY_CODE.get(_aadsts(message))
-    if fault:
+    # The code of everything unexpected says less than that nobody is there.
+    if fault and not (fault.name == "UnExpected" and status in (502, 503, 504)):
         return fault
     if _aadsts(message):
         return FAULTS["SignInRefused"]

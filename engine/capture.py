@@ -177,6 +177,8 @@ class IntegrationCapture(models.AbstractModel):
                     else row["external_id"],
                 )
             self._add(item, row)
+        for item in items.values():
+            self._doubt(item)
         return list(items.values())
 
     @api.model
@@ -203,6 +205,18 @@ class IntegrationCapture(models.AbstractModel):
         item.dataverse = row["values"]
         item.etag = row["etag"]
         item.fetch = not row["deleted"] and row["values"] is None
+
+    @api.model
+    def _doubt(self, item):
+        """Have the row read where the base does not say what it holds.
+
+        A conflict or a failure leaves values undecided: the row differs from the base
+        in them, although the coupling knows its latest ETag.
+        """
+        coupling = item.coupling
+        if coupling and coupling.state != "coupled" and coupling.base:
+            if not item.seen_dataverse:
+                item.seen_dataverse = item.fetch = True
 
     # -- reading rows of Dataverse ----------------------------------------------------
 

@@ -154,7 +154,7 @@ class IntegrationPlan(models.AbstractModel):
         if inactive:
             # Nobody wants the other side filled with records that are not used.
             item.action, item.waiting_for = "ignore", None
-            session.failures.pop(item.subject, None)
+            item.failures.clear()
         elif missing:
             item.action = "failed"
             self._fail(
@@ -346,9 +346,7 @@ class IntegrationPlan(models.AbstractModel):
 
     @api.model
     def _fail(self, session, item, kind, message, **vals):
-        session.failures[item.subject].append(
-            {"kind": kind, "message": message, **vals}
-        )
+        item.failures.append({"kind": kind, "message": message, **vals})
 
     @api.model
     def _report_problems(self, session, item, problems):
@@ -361,15 +359,23 @@ class IntegrationPlan(models.AbstractModel):
             waits = line is not None and isinstance(line.rule, Lookup)
             if waits:
                 item.waiting_for = problem.value
+            name = self._title(session, item)
+            if waits:
+                sentence = self.env._(
+                    "'%(name)s' waits for its %(field)s, which is not coupled yet. It "
+                    "goes on by itself as soon as that is coupled.",
+                    name=name,
+                    field=line.rule.label,
+                )
+            else:
+                sentence = self.env._(
+                    "'%(name)s': %(sentence)s.", name=name, sentence=problem.sentence
+                )
             self._fail(
                 session,
                 item,
                 "dependency" if waits else "permanent",
-                self.env._(
-                    "'%(name)s': %(sentence)s",
-                    name=self._title(session, item),
-                    sentence=problem.sentence,
-                ),
+                sentence,
                 field_name=line.fields[0] if line and line.fields else problem.group,
             )
 
@@ -405,8 +411,10 @@ class IntegrationPlan(models.AbstractModel):
 
     @api.model
     def _title(self, session, item):
-        if item.name:
-            return item.name
-        if item.res_id and not item.gone_odoo:
+        """What people call the record or row; of a deleted one, as it was called."""
+        if not item.name and item.res_id and not item.gone_odoo:
             item.name = session.records.browse(item.res_id).display_name
+        if not item.name and item.coupling and item.coupling.base:
+            base = sync.Base.from_dict(item.coupling.base)
+            item.name = base.odoo.get(session.records._rec_name)
         return item.name or item.external_id or str(item.res_id)

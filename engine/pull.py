@@ -87,7 +87,7 @@ class IntegrationPull(models.AbstractModel):
     def _refuse(self, session, item, error):
         """Odoo did not take the values of one record."""
         item.action = "failed"
-        session.failures[item.subject].append(
+        item.failures.append(
             {
                 "kind": "permanent",
                 "code": type(error).__name__,

@@ -30,15 +30,8 @@ class IntegrationPush(models.AbstractModel):
         would refuse become errors here. Does not commit.
         """
         for item in items:
-            if item.action in WRITES:
-                given = {
-                    column: value
-                    for column, value in item.values.items()
-                    if session.table.columns[column].creatable
-                }
-                self._check(session, item, given, creating=True)
-            elif item.action == "fields" and item.plan.push:
-                self._check(session, item, item.plan.push, creating=False)
+            if item.action in WRITES or (item.action == "fields" and item.plan.push):
+                self._hold_back(session, item)
         fresh = [item for item in items if item.action in WRITES]
         for item in fresh:
             if item.action == "recreate_dataverse":
@@ -69,25 +62,64 @@ class IntegrationPush(models.AbstractModel):
             )
 
     @api.model
-    def _check(self, session, item, values, *, creating):
-        """Find what Dataverse would refuse before asking it."""
-        problems = dataverse.check(session.table, values, creating=creating)
+    def _hold_back(self, session, item):
+        """Keep back what Dataverse would refuse, and say so; the rest is sent."""
+        creating = item.action in WRITES
+        problems = dataverse.check(
+            session.table,
+            self._creatable(session, item.values) if creating else item.plan.push,
+            creating=creating,
+        )
         if not problems:
             return
+        lines = {
+            column: line
+            for group in item.groups
+            for line in group.lines
+            for column in line.columns
+        }
         for problem in problems:
-            session.failures[item.subject].append(
-                {
-                    "kind": "permanent",
-                    "code": problem.name,
-                    "field_name": problem.column,
-                    "message": self.env._(
-                        "'%(name)s' was not sent to Dataverse. %(sentence)s",
-                        name=self.env["integration.engine.plan"]._title(session, item),
-                        sentence=problem.sentence,
-                    ),
-                }
+            line = lines.get(problem.column)
+            self.env["integration.engine.plan"]._fail(
+                session,
+                item,
+                "permanent",
+                self.env._(
+                    "A value of '%(name)s' was not sent to Dataverse. %(sentence)s",
+                    name=self.env["integration.engine.plan"]._title(session, item),
+                    sentence=problem.sentence,
+                ),
+                code=problem.name,
+                field_name=line.fields[0] if line and line.fields else problem.column,
             )
-        item.action = "failed"
+        columns = {problem.column for problem in problems}
+        if not creating:
+            item.plan.hold_back(columns)
+        elif any(
+            column not in lines or self._is_required(session, item, column)
+            for column in columns
+        ):
+            item.action = "failed"
+        else:
+            item.groups = tuple(g for g in item.groups if columns.isdisjoint(g.columns))
+            kept = {column for group in item.groups for column in group.columns}
+            item.values = {c: v for c, v in item.values.items() if c in kept}
+
+    @api.model
+    def _is_required(self, session, item, column):
+        return any(
+            group.key in session.schema.required and column in group.columns
+            for group in item.groups
+        )
+
+    @api.model
+    def _creatable(self, session, values):
+        """The values that a new row can be given."""
+        return {
+            column: value
+            for column, value in values.items()
+            if session.table.columns[column].creatable
+        }
 
     # -- the request ------------------------------------------------------------------
 
@@ -126,8 +158,8 @@ class IntegrationPush(models.AbstractModel):
         """A new row has no values to empty, and begins active."""
         given = {
             column: value
-            for column, value in values.items()
-            if value is not None and session.table.columns[column].creatable
+            for column, value in self._creatable(session, values).items()
+            if value is not None
         }
         return dataverse.batch.create(session.table, external_id, given, columns)
 
@@ -175,18 +207,19 @@ class IntegrationPush(models.AbstractModel):
 
     @api.model
     def _failed(self, session, item, error):
-        """Decide what an error means for one record.
-
-        :raise dataverse.DataverseError: when it concerns the whole connection
-        """
+        """Decide what an error means for one record."""
         creating = item.action in WRITES
         if error.kind in ("auth", "throttle"):
-            raise error
+            # What was done before is remembered first; then the run stops.
+            session.stopped_by = error
+            item.action, item.waiting_for = "again", int(error.retry_after or 0)
+            return None
         if error.name == "ConcurrencyVersionMismatch":
             return self._look_again(session, item)
         if creating and error.name == "DuplicateRecord":
             # Our own earlier request arrived after all: the GUID is ours alone.
-            return self._look_again(session, item)
+            item.action = "again"
+            return self._adopt(session, item.coupling, item.coupling.reserved)
         if error.name == "ObjectDoesNotExist" and not creating:
             if item.action in REMOVALS:
                 return self._succeeded(session, item, None)
@@ -203,7 +236,7 @@ class IntegrationPush(models.AbstractModel):
             "field_name": error.column,
             "message": self.env._(
                 "Dataverse did not take '%(name)s'. %(sentence)s",
-                name=item.name,
+                name=self.env["integration.engine.plan"]._title(session, item),
                 sentence=self.env["integration.engine.gateway"]._sentence(error),
             ),
         }
@@ -216,8 +249,8 @@ class IntegrationPush(models.AbstractModel):
         elif creating:
             # A definite refusal: nothing was made, nothing is to be looked for.
             item.coupling.unlink()
-            item.coupling = None
-        session.failures[(item.res_id or 0, item.external_id or "")].append(vals)
+            item.coupling = item.external_id = None
+        item.failures.append(vals)
         return None
 
     @api.model
@@ -273,7 +306,8 @@ class IntegrationPush(models.AbstractModel):
         self.env["integration.engine.run"]._commit(session)
 
     @api.model
-    def _adopt(self, session, coupling, reserved, row):
+    def _adopt(self, session, coupling, reserved, row=None):
+        """Take the values that were sent as agreed, and look at the row as it is."""
         groups = [
             group
             for group in session.schema.groups

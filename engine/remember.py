@@ -42,8 +42,7 @@ class IntegrationRemember(models.AbstractModel):
 
     @api.model
     def _count(self, session, item):
-        failures = session.failures.get(item.subject, ())
-        kinds = {vals["kind"] for vals in failures}
+        kinds = {vals["kind"] for vals in item.failures}
         if "conflict" in kinds or "deleted" in kinds:
             session.counts["conflicts"] += 1
         elif kinds - {"dependency"}:
@@ -115,11 +114,13 @@ class IntegrationRemember(models.AbstractModel):
         :param values: ``{field or column: canonical value}``, or ``None``
         """
         shown = self.env["integration.engine.records"]._shown
-        return ", ".join(
+        texts = (
             shown(session, name, value)
             for name, value in (values or {}).items()
             if value is not None
         )
+        # A state and its only reason, say, have the same name.
+        return ", ".join(dict.fromkeys(texts))
 
     @api.model
     def _keep_states(self, session, items):
@@ -127,20 +128,19 @@ class IntegrationRemember(models.AbstractModel):
         failures = {}
         now = fields.Datetime.now()
         for item in items:
-            found = session.failures.pop(item.subject, [])
             if item.action in ("merged", "again", "waiting"):
                 continue
-            for vals in found:
+            for vals in item.failures:
                 vals.setdefault(
                     "record_name",
                     self.env["integration.engine.plan"]._title(session, item),
                 )
                 vals["coupling_id"] = item.coupling.id if item.coupling else False
-            failures[item.subject] = found
+            failures[item.subject] = item.failures
             if item.coupling:
-                state = self._coupling_state(item, found)
+                state = self._coupling_state(item)
                 vals = {"state": state} if item.coupling.state != state else {}
-                if item.action == "fields" and not found and not item.plan.push:
+                if item.action == "fields" and not item.failures and not item.plan.push:
                     vals |= self._agreed(item, now)
                 if vals:
                     item.coupling.write(vals)
@@ -161,8 +161,8 @@ class IntegrationRemember(models.AbstractModel):
         return vals
 
     @api.model
-    def _coupling_state(self, item, failures):
-        kinds = {vals["kind"] for vals in failures}
+    def _coupling_state(self, item):
+        kinds = {vals["kind"] for vals in item.failures}
         if "conflict" in kinds or "deleted" in kinds:
             return "conflict"
         if kinds - {"dependency"}:

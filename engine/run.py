@@ -173,7 +173,6 @@ class IntegrationRun(models.AbstractModel):
         for attempt in range(TRIES):
             counts = session.counts.copy()
             session.known.clear()
-            session.failures.clear()
             try:
                 return self._try_chunk(session)
             except psycopg2.OperationalError as error:
@@ -206,6 +205,8 @@ class IntegrationRun(models.AbstractModel):
             push._settle(session, push._send(session, sending))
             remember._remember(session, sending)
             left = self._commit(session, len(sending))
+            if session.stopped_by:
+                raise session.stopped_by
         session.out_of_time = not left
         return bool(left)
 

@@ -98,17 +98,13 @@ class Lookup(sync.Rule):
     def to_dataverse(self, values, row):
         (value,) = values
         if value and value.startswith(UNCOUPLED):
-            raise sync.Untranslatable(
-                f"waits for its {self.label}, which is not coupled yet", value
-            )
+            raise sync.Untranslatable(f"the {self.label} is not coupled", value)
         return values
 
     def to_odoo(self, values, row):
         (value,) = values
         if value and value not in self.known:
-            raise sync.Untranslatable(
-                f"waits for its {self.label}, which is not coupled yet", value
-            )
+            raise sync.Untranslatable(f"the {self.label} is not coupled", value)
         return values
 
 

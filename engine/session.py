@@ -1,6 +1,6 @@
 """What one run of a mapping carries with it."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +12,9 @@ class Session:
     ``deletion_decided`` is the decision of a person for this run only.
     ``only`` limits the run to some records: ``(res_ids, external_ids)``.
     ``known`` maps references (``table(guid)``) to the ids of the coupled records.
+    ``stopped_by``: the answer to one row that concerns the whole connection.
     ``match``: look for a counterpart before creating. ``patient``: a record that refers
     to another one waits for it to be created, so that it is created complete.
-    ``failures`` collects what is wrong with each subject ``(res_id, external_id)``.
     """
 
     mapping: Any
@@ -34,9 +34,9 @@ class Session:
     match: bool = True
     patient: bool = True
     out_of_time: bool = False
+    stopped_by: Exception | None = None
     removals: int = 0
     counts: Counter = field(default_factory=Counter)
-    failures: dict = field(default_factory=lambda: defaultdict(list))
     _geography: dict = field(default_factory=dict)
 
     @property
@@ -85,6 +85,7 @@ class Item:
     ``prefer``: a person chose "send" or "get".
     ``waiting_for``: a reference, or seconds, until which the item is put aside.
     ``action`` and ``plan`` are what the planner decided.
+    ``failures`` is all that is wrong with it, as the values of ``sync.error``.
     """
 
     inbox_ids: list
@@ -111,6 +112,7 @@ class Item:
     values: dict | None = None
     loser: str | None = None
     waiting_for: str | None = None
+    failures: list = field(default_factory=list)
 
     @property
     def subject(self):

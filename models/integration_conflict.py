@@ -36,7 +36,7 @@ class IntegrationConflict(models.Model):
         index=True,
     )
     winner = fields.Selection(
-        [("odoo", "Odoo"), ("dataverse", "Dataverse")], readonly=True
+        [("odoo", "Odoo"), ("dataverse", "Dataverse")], string="Kept", readonly=True
     )
 
     def _log_open(self, coupling, conflicts):

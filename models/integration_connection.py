@@ -55,6 +55,7 @@ class IntegrationConnection(models.Model):
         help="Odoo records are read and written with this user's access rights.",
     )
     environment_url = fields.Char(
+        "Environment",
         required=True,
         tracking=True,
         help="Address of the environment, for instance "

@@ -45,7 +45,10 @@ class IntegrationCoupling(models.Model):
     )
     last_synch = fields.Datetime("Last Synchronization", readonly=True)
     record_name = fields.Char(
-        "Record Name", compute="_compute_record_name", compute_sudo=False
+        "Name",
+        compute="_compute_record_name",
+        search="_search_record_name",
+        compute_sudo=False,
     )
     error_ids = fields.One2many("sync.error", "coupling_id", string="Errors")
     conflict_ids = fields.One2many(
@@ -89,6 +92,21 @@ class IntegrationCoupling(models.Model):
                 coupling.record_name = names.get(coupling.res_id) or self.env._(
                     "(deleted or not visible)"
                 )
+
+    @api.model
+    def _search_record_name(self, operator, value):
+        """Couplings of the records that are found by a name."""
+        found = fields.Domain.FALSE
+        for mapping in self.env["integration.table.mapping"].search([]):
+            records = (
+                self.env[mapping.model]
+                .with_context(active_test=False)
+                ._search([("display_name", operator, value)])
+            )
+            found |= fields.Domain("mapping_id", "=", mapping.id) & fields.Domain(
+                "res_id", "in", records
+            )
+        return found
 
     @api.depends("record_name", "mapping_id")
     def _compute_display_name(self):
@@ -168,10 +186,8 @@ class IntegrationCoupling(models.Model):
 
         :return: ``(mapping, sentence)``: the sentence says why there is none
         """
-        mappings = (
-            self.env["integration.table.mapping"]
-            .sudo()
-            .search([("model", "=", record._name)])
+        mappings = self.env["integration.table.mapping"].search(
+            [("model", "=", record._name)]
         )
         if not mappings:
             return mappings, self.env._(
@@ -181,7 +197,8 @@ class IntegrationCoupling(models.Model):
             if record.filtered_domain(mapping._scope_domain()):
                 return mapping, None
         return mappings.browse(), self.env._(
-            "'%(record)s' is outside of the filter of %(mappings)s.",
+            "'%(record)s' is outside of the filter of %(mappings)s. A Dataverse "
+            "administrator can change the filter in the table mapping.",
             record=record.display_name,
             mappings=", ".join(mappings.mapped("name")),
         )
@@ -308,6 +325,7 @@ class IntegrationCoupling(models.Model):
     @api.model
     def action_synchronize_now_of(self, records):
         """Synchronize Now for the coupled ones among the records."""
+        records.check_access("write")
         couplings = self._of(records)
         if not couplings and len(records) == 1:
             return self.action_set_up_coupling_of(records)
@@ -318,6 +336,7 @@ class IntegrationCoupling(models.Model):
     @api.model
     def action_delete_coupling_of(self, records):
         """Delete Coupling for the coupled ones among the records."""
+        records.check_access("write")
         return self._of(records).action_uncouple()
 
     @api.model
@@ -356,7 +375,11 @@ class IntegrationCoupling(models.Model):
             "type": "ir.actions.act_window",
             "name": self.env._("Synchronization Log"),
             "res_model": "integration.conflict",
-            "view_mode": "list,form",
+            "view_mode": "list",
+            "help": self.env._(
+                "Values that were overwritten unseen, and values that wait for a "
+                "decision, appear here."
+            ),
             "domain": [
                 ("res_model", "=", records._name),
                 ("res_id", "in", records.ids),

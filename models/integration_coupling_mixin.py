@@ -1,5 +1,7 @@
 """What a synchronized model shows of its couplings."""
 
+from datetime import timedelta
+
 from babel.dates import format_timedelta
 
 from odoo import api, fields, models
@@ -59,8 +61,17 @@ class IntegrationCouplingMixin(models.AbstractModel):
     dataverse_mapped = fields.Boolean(
         compute="_compute_dataverse_mapped", compute_sudo=True
     )
-    dataverse_message = fields.Char(
-        compute="_compute_dataverse_message", compute_sudo=True
+    dataverse_error_kind = fields.Char(
+        compute="_compute_dataverse_error",
+        compute_sudo=True,
+        groups="dataverse_sync.group_user",
+        help="Kind of the latest open error of the record.",
+    )
+    dataverse_message = fields.Text(
+        compute="_compute_dataverse_error",
+        compute_sudo=True,
+        groups="dataverse_sync.group_user",
+        help="What the latest open error of the record says.",
     )
 
     @api.depends("coupling_ids.state")
@@ -96,13 +107,17 @@ class IntegrationCouplingMixin(models.AbstractModel):
                 default=None,
             )
             if record.dataverse_sync_state == "in_sync" and last:
-                age = fields.Datetime.now() - last
-                label = f"{label} · {format_timedelta(age, locale=self._locale())}"
+                label = f"{label} · {self._ago(last)}"
             record.dataverse_sync_label = label
 
     @api.model
-    def _locale(self):
-        return get_lang(self.env).code
+    def _ago(self, moment):
+        past = moment - fields.Datetime.now()
+        if past > timedelta(minutes=-1):
+            return self.env._("just now")
+        return format_timedelta(
+            past, add_direction=True, format="short", locale=get_lang(self.env).code
+        )
 
     @api.depends("coupling_ids")
     def _compute_dataverse_mapped(self):
@@ -116,17 +131,22 @@ class IntegrationCouplingMixin(models.AbstractModel):
             record.dataverse_mapped = record in covered
 
     @api.depends("coupling_ids.state", "coupling_ids.error_ids.state")
-    def _compute_dataverse_message(self):
-        errors = self.env["sync.error"].search(
+    def _compute_dataverse_error(self):
+        errors = self._open_dataverse_errors()
+        latest = {error.res_id: error for error in reversed(errors)}
+        for record in self:
+            error = latest.get(record.id, errors.browse())
+            record.dataverse_error_kind = error.kind
+            record.dataverse_message = error.message
+
+    def _open_dataverse_errors(self):
+        return self.env["sync.error"].search(
             [
                 ("res_model", "=", self._name),
                 ("res_id", "in", self.ids),
                 ("state", "in", ("open", "retrying")),
             ]
         )
-        first = {error.res_id: error.message for error in reversed(errors)}
-        for record in self:
-            record.dataverse_message = first.get(record.id, False)
 
     def _search_coupled_to_dataverse(self, operator, value):
         if operator != "in":
@@ -176,13 +196,25 @@ class IntegrationCouplingMixin(models.AbstractModel):
         return self.env["integration.coupling"].action_open_in_dataverse_of(self)
 
     def action_open_dataverse_errors(self):
-        """The open errors of the records."""
-        return self.env["ir.actions.act_window"]._for_xml_id(
+        """The open errors of the records; a single one in its own form."""
+        action = self.env["ir.actions.act_window"]._for_xml_id(
             "dataverse_sync.sync_error_action"
-        ) | {
+        )
+        errors = self._open_dataverse_errors()
+        if len(errors) == 1:
+            return action | {"res_id": errors.id, "views": [(False, "form")]}
+        return action | {
             "domain": [("res_model", "=", self._name), ("res_id", "in", self.ids)],
             "context": {"search_default_open": 1},
         }
+
+    def action_retry_dataverse_errors(self):
+        """Let the next run look at the records again."""
+        return self._open_dataverse_errors().action_retry()
+
+    def action_restore_in_dataverse(self):
+        """Create the deleted rows of the records anew."""
+        return self._open_dataverse_errors().action_restore_record()
 
     def action_synchronization_log(self):
         """What happened to the records."""

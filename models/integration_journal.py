@@ -118,6 +118,7 @@ class IntegrationJournal(models.Model):
     @api.model
     def _changed(self, model_name, ids):
         """The ids among ``ids`` with changes that no run has read yet."""
+        self.env[model_name].browse(ids).flush_recordset()
         self.env.cr.execute(
             "SELECT DISTINCT res_id FROM integration_journal"
             " WHERE res_model = %s AND res_id = ANY(%s)",

@@ -95,6 +95,7 @@ class IntegrationTableMapping(models.Model):
         string="Resolve Deletion Conflicts",
         required=True,
         default="deactivate",
+        help="When one of two coupled records was deleted.",
     )
     drift_policy = fields.Selection(
         [
@@ -165,7 +166,11 @@ class IntegrationTableMapping(models.Model):
         )
         finished = dict(
             self.env["integration.sync.job"]._read_group(
-                [("mapping_id", "in", self.ids), ("state", "=", "done")],
+                [
+                    ("mapping_id", "in", self.ids),
+                    ("state", "in", ("done", "partial")),
+                    ("kind", "!=", "uncoupling"),
+                ],
                 ["mapping_id"],
                 ["finished_at:max"],
             )

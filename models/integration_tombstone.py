@@ -17,6 +17,7 @@ class IntegrationTombstone(models.Model):
         [
             ("uncoupled", "Coupling deleted by a user"),
             ("deleted", "A record was deleted"),
+            ("refused", "Match refused by a user"),
         ],
         required=True,
     )
@@ -35,6 +36,24 @@ class IntegrationTombstone(models.Model):
                     "base": coupling.base,
                 }
                 for coupling in couplings
+            ]
+        )
+
+    @api.model
+    def _refuse(self, mapping, pairs):
+        """Remember pairs that matching found and a person did not want.
+
+        :param pairs: list of ``(res_id, external_id)``
+        """
+        self.create(
+            [
+                {
+                    "mapping_id": mapping.id,
+                    "res_id": res_id,
+                    "external_id": external_id,
+                    "reason": "refused",
+                }
+                for res_id, external_id in pairs
             ]
         )
 

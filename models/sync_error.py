@@ -11,7 +11,7 @@ class SyncError(models.Model):
     _description = "Coupled Data Synchronization Error"
     _inherit = ["integration.about.record"]
     _order = "last_at desc, id desc"
-    _rec_name = "message"
+    _rec_name = "record_name"
 
     job_id = fields.Many2one(
         "integration.sync.job", readonly=True, index=True, ondelete="set null"
@@ -37,14 +37,14 @@ class SyncError(models.Model):
     record_name = fields.Char("Name", readonly=True)
     kind = fields.Selection(
         [
-            ("conflict", "Conflict: both sides changed"),
-            ("dependency", "Waits for another record"),
-            ("permanent", "Value or rule: needs correction"),
-            ("transient", "Passing failure"),
-            ("throttle", "Dataverse asked for a pause"),
-            ("auth", "Sign-in"),
-            ("deleted", "Deleted on one side"),
-            ("guard", "Stopped for safety"),
+            ("conflict", "Conflict"),
+            ("dependency", "Waiting for Another Record"),
+            ("permanent", "Needs Correction"),
+            ("transient", "Passing Failure"),
+            ("throttle", "Pause for Dataverse"),
+            ("auth", "Sign-In"),
+            ("deleted", "Deleted on One Side"),
+            ("guard", "Stopped for Safety"),
         ],
         required=True,
         readonly=True,
@@ -69,7 +69,12 @@ class SyncError(models.Model):
     first_at = fields.Datetime("First", readonly=True, default=fields.Datetime.now)
     last_at = fields.Datetime("Last", readonly=True, default=fields.Datetime.now)
     retry_at = fields.Datetime("Next Try", readonly=True)
-    occurrences = fields.Integer("Times", readonly=True, default=1)
+    occurrences = fields.Integer("Times", readonly=True, default=1, aggregator=None)
+    conflict_ids = fields.One2many(
+        "integration.conflict",
+        compute="_compute_conflict_ids",
+        string="Values That Differ",
+    )
 
     _open_record = models.Index(
         "(mapping_id, res_id) WHERE state IN ('open', 'retrying')"
@@ -82,6 +87,13 @@ class SyncError(models.Model):
     def _compute_connection_id(self):
         for error in self:
             error.connection_id = error.mapping_id.connection_id or error.connection_id
+
+    @api.depends("kind", "coupling_id.conflict_ids.state")
+    def _compute_conflict_ids(self):
+        for error in self:
+            error.conflict_ids = error.kind == "conflict" and (
+                error.coupling_id.conflict_ids.filtered(lambda c: c.state == "open")
+            )
 
     # -- keeping ----------------------------------------------------------------------
 
@@ -180,6 +192,7 @@ class SyncError(models.Model):
         For what was stopped for safety, this is the confirmation: it is done at once.
         """
         self._check_records()
+        self = self.filtered(lambda error: error.state != "resolved")
         guarded = self.filtered(lambda error: error.kind == "guard")
         if guarded:
             guarded.connection_id._check_manager()

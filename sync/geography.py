@@ -85,7 +85,7 @@ class Country(Rule):
         code = self.code(text)
         if code is None:
             raise Untranslatable(
-                f"no country in Odoo is called '{text}'; add an alias or correct it",
+                f"no country in Odoo is called '{text}'; correct the spelling",
                 text,
             )
         return (code,)
@@ -138,7 +138,7 @@ class State(Rule):
         if code is None:
             raise Untranslatable(
                 f"no state of the country {country} in Odoo is called '{text}'; "
-                "add an alias or correct it",
+                "correct the spelling",
                 text,
             )
         return (code,)

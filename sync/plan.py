@@ -7,7 +7,7 @@ says what to write where, and why. Nothing here reads or writes anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -323,6 +323,21 @@ class FieldPlan:
     reasons: dict[str, str] = field(default_factory=dict)
     _rows: Rows = field(default_factory=dict, repr=False)
     _agreed: list[tuple[Group, FieldBase]] = field(default_factory=list, repr=False)
+
+    def hold_back(self, columns: Collection[str]) -> None:
+        """Do not push these columns after all, nor what travels with them.
+
+        Their groups keep their old base, so that the change is still one.
+        """
+        held = [
+            group
+            for group, agreed in self._agreed
+            if agreed == "pushed" and set(group.columns) & set(columns)
+        ]
+        for group in held:
+            for column in group.columns:
+                self.push.pop(column, None)
+        self._agreed = [pair for pair in self._agreed if pair[0] not in held]
 
     def base_after(
         self,

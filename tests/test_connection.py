@@ -289,7 +289,7 @@ class TestSuspension(ConnectionCase):
             counters = self.synchronize()
             self.run_scheduled()
         self.assertEqual(counters["state"], "failed")
-        self.assertIn("'Test' is not connected", counters["message"])
+        self.assertIn("'Test' is suspended. The application user", counters["message"])
         self.assertEqual(self.errors(), error)
         self.assertEqual(error.occurrences, 1)
         # The way back.
@@ -299,6 +299,16 @@ class TestSuspension(ConnectionCase):
         self.assertEqual(self.synchronize()["state"], "done")
         self.assertTrue(self.coupled(company))
         self.assertEqual(error.state, "resolved")
+
+    def test_scheduled_run_suspends_too(self):
+        """What the run had begun is rolled back; that it was suspended is not."""
+        self.application_user(enabled=False)
+        self.run_scheduled()
+        self.assertEqual(self.connection.state, "suspended")
+        # One mapping found out, the other was not tried.
+        self.assertRecordValues(
+            self.errors(), [{"kind": "auth", "mapping_id": self.customers.id}]
+        )
 
     def test_sign_in_stops_between_two_requests(self):
         company = self.company()
@@ -464,5 +474,28 @@ class TestSecret(ConnectionCase):
     def test_written_fields_answer_no_question(self):
         """A search by pieces would tell the secret letter by letter."""
         for operator, value in (("=like", f"{self.secret[:3]}%"), ("=", self.secret)):
-            with self.assertRaises(Exception):  # noqa: B017
+            with self.assertRaises(ValueError):
                 self.managers.search([("client_secret", operator, value)])
+
+    def test_nothing_is_told_in_passing(self):
+        """Neither logs nor errors nor the chatter quote secret or token."""
+        self.company()
+        with self.assertLogs(level="DEBUG") as logs:
+            self.connection.client_secret = wrong = "Hx8Q~not-the-secret"
+            with self.assertRaises(UserError):
+                self.connection.action_test_connection()
+            self.assertEqual(self.synchronize()["state"], "failed")
+            self.connection.client_secret = self.secret
+            self.connection.action_connect()
+            self.synchronize()
+        token = self.env["integration.engine.gateway"]._client(self.connection)._tokens
+        told = [
+            # Odoo's own log of all queries, values included, is for developers only.
+            [line.getMessage() for line in logs.records if line.name != "odoo.sql_db"],
+            self.env["sync.error"].search([]).read(),
+            self.env["integration.sync.job"].search([]).read(),
+            self.connection.message_ids.read(),
+            self.connection.message_ids.tracking_value_ids.read(),
+        ]
+        for text in (self.secret, wrong, token.token()):
+            self.assertNotIn(text, repr(told))

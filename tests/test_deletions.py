@@ -1,7 +1,11 @@
 """What happens when one side deletes."""
 
+from dataclasses import replace
+from unittest.mock import patch
+
 from odoo.tests import tagged
 
+from .. import dataverse
 from .common import DataverseCase
 
 
@@ -154,6 +158,22 @@ class TestDeletions(DataverseCase):
         self.assertFalse(partner.active)
         self.assertTrue(kept.active)
         self.assertQuiet()
+
+    def test_absence_from_a_list_is_no_deletion(self):
+        """sync-bugs 37, 53: what a list lacks is asked for, and may be there."""
+        partner, row_id = self.pair()
+        changes = dataverse.Client.changes
+
+        def without_row(client, *args, **kwargs):
+            for page in changes(client, *args, **kwargs):
+                yield replace(page, rows=[r for r in page.rows if r.id != row_id])
+
+        self.simulator.control("POST", "delta-tokens/expire")
+        with patch.object(dataverse.Client, "changes", without_row):
+            counters = self.synchronize(self.customers)
+        self.assertEqual(counters["deleted"], 0)
+        self.assertTrue(partner.active)
+        self.assertEqual(self.coupled(partner), row_id)
 
     def test_a_tombstone_for_a_row_nobody_knew(self):
         row_id = self.person.create("account", name="Short-lived")

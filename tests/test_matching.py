@@ -80,13 +80,27 @@ class TestMatching(DataverseCase):
             emailaddress1="anna@acme.example",
             parentcustomerid=f"account({account})",
         )
-        self.contacts.field_mapping_ids.filtered(
-            lambda row: row.field_name in ("name", "parent_id")
-        ).match_priority = 5
         self.synchronize()
         self.assertEqual(self.coupled(anna, self.contacts), contact)
         self.assertEqual(anna.email, "anna@acme.example")
         self.assertQuiet()
+
+    def test_two_people_of_one_company_are_not_one(self):
+        company, account = self.pair(accountnumber="C-1")
+        anna = self.employee(company, "Anna Berg")
+        bo = self.person.create(
+            "contact",
+            firstname="Bo",
+            lastname="Lund",
+            parentcustomerid=f"account({account})",
+        )
+        wizard = self.env["integration.match.wizard"].create(
+            {"mapping_id": self.contacts.id, "synchronize": "get"}
+        )
+        wizard.action_preview()
+        wizard.action_apply()
+        self.assertEqual((wizard.matched, wizard.ambiguous), (0, 0))
+        self.assertNotEqual(self.coupled(anna, self.contacts), bo)
 
     def test_deleted_couplings_stay_deleted(self):
         partner, row_id = self.pair(accountnumber="C-1")

@@ -128,7 +128,7 @@ class TestSynchronize(DataverseCase):
         )
         error = partner.coupling_ids.error_ids
         self.assertEqual(error.kind, "conflict")
-        self.assertIn("Phone of 'Acme'", error.message)
+        self.assertIn("'Acme' was changed on both sides: Phone", error.message)
 
         counters = partner.coupling_ids.synchronize("send")
         self.assertEqual(counters["conflicts"], 0)

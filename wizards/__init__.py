@@ -1,3 +1,4 @@
+from . import integration_both_sides
 from . import integration_coupling_wizard
 from . import integration_match_wizard
 from . import integration_synchronize_wizard

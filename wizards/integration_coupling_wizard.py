@@ -23,9 +23,9 @@ class IntegrationCouplingWizard(models.TransientModel):
     create_new = fields.Boolean()
     synchronize = fields.Selection(
         [
-            ("chosen", "Yes: as chosen per line"),
-            ("send", "Yes: use the Odoo data"),
-            ("get", "Yes: use the Dataverse data"),
+            ("chosen", "As Chosen per Line"),
+            ("send", "Use the Odoo Data"),
+            ("get", "Use the Dataverse Data"),
             ("no", "No"),
         ],
         string="Synchronize After Coupling",
@@ -50,6 +50,7 @@ class IntegrationCouplingWizard(models.TransientModel):
 
     def _record(self):
         self.ensure_one()
+        self.mapping_id.check_access("read")
         record = self.env[self.res_model].browse(self.res_id)
         record.check_access("write")
         return record
@@ -101,8 +102,12 @@ class IntegrationCouplingWizard(models.TransientModel):
                 {
                     "external_id": row.id,
                     "name": row.values.get(name) or row.id,
-                    "reason": reason,
-                    "coupled_to": taken[row.id].record_name if row.id in taken else "",
+                    "reason": (
+                        self.env._("coupled to '%s'", taken[row.id].record_name)
+                        if row.id in taken
+                        else reason
+                    ),
+                    "free": row.id not in taken,
                 },
             )
             for row, reason in found
@@ -241,7 +246,7 @@ class IntegrationCouplingWizardCandidate(models.TransientModel):
     external_id = fields.Char(required=True)
     name = fields.Char()
     reason = fields.Char("Why")
-    coupled_to = fields.Char("Coupled To")
+    free = fields.Boolean(default=True, help="Not coupled to another record yet.")
 
     def action_choose(self):
         """Compare the record with this row."""
@@ -258,16 +263,12 @@ class IntegrationCouplingWizardCandidate(models.TransientModel):
 
 class IntegrationCouplingWizardLine(models.TransientModel):
     _name = "integration.coupling.wizard.line"
-    _description = "Values of Both Sides"
+    _description = "Values to Choose From"
+    _inherit = ["integration.both.sides"]
 
     wizard_id = fields.Many2one(
         "integration.coupling.wizard", required=True, ondelete="cascade"
     )
-    key = fields.Char(required=True, readonly=True)
-    label = fields.Char("Field", readonly=True)
-    odoo_value = fields.Char("In Odoo", readonly=True)
-    dataverse_value = fields.Char("In Dataverse", readonly=True)
-    different = fields.Boolean(readonly=True)
     choice = fields.Selection(
         [("odoo", "Odoo"), ("dataverse", "Dataverse")], string="Use", required=True
     )

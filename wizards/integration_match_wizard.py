@@ -1,6 +1,6 @@
 """Match-Based Coupling: find pairs, show them, couple those that are ticked."""
 
-from odoo import fields, models
+from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 # Lines of one kind that the preview lists; the counts are of all.
@@ -15,6 +15,7 @@ class IntegrationMatchWizard(models.TransientModel):
 
     mapping_id = fields.Many2one("integration.table.mapping", required=True)
     res_ids = fields.Json(help="Only these records; empty: all that are not coupled.")
+    selected = fields.Integer(compute="_compute_selected")
     criteria = fields.Text(compute="_compute_criteria")
     synchronize = fields.Selection(
         [
@@ -40,6 +41,12 @@ class IntegrationMatchWizard(models.TransientModel):
     unmatched_odoo = fields.Integer(readonly=True)
     unmatched_dataverse = fields.Integer(readonly=True)
 
+    @api.depends("res_ids")
+    def _compute_selected(self):
+        for wizard in self:
+            wizard.selected = len(wizard.res_ids or ())
+
+    @api.depends("mapping_id")
     def _compute_criteria(self):
         for wizard in self:
             keys = wizard.mapping_id.field_mapping_ids.filtered("match_key")
@@ -56,7 +63,7 @@ class IntegrationMatchWizard(models.TransientModel):
                     self.env._(
                         "%(number)s. same %(fields)s",
                         number=number,
-                        fields=", ".join(names),
+                        fields=" + ".join(names),
                     )
                 )
             wizard.criteria = "\n".join(lines)
@@ -73,6 +80,11 @@ class IntegrationMatchWizard(models.TransientModel):
 
     def _match(self):
         """:return: ``(session, matching, odoo, rows)``"""
+        self.mapping_id.check_access("read")
+        if self.res_ids:
+            self.env[self.mapping_id.model].browse(self.res_ids).check_access("write")
+        else:
+            self.mapping_id.connection_id._check_manager()
         self.mapping_id._check_connected()
         session = self.env["integration.engine.run"]._look(self.mapping_id)
         if not session.schema.criteria:
@@ -141,22 +153,24 @@ class IntegrationMatchWizard(models.TransientModel):
         """Couple the pairs that are still ticked, and synchronize as asked."""
         self.ensure_one()
         session, matching, odoo, rows = self._match()
+        found = [(pair.odoo_id, pair.dataverse_id) for pair in matching.pairs]
+        session.records.browse([res_id for res_id, _row in found]).with_user(
+            self.env.user
+        ).check_access("write")
         refused = {
             (line.res_id, line.external_id)
             for line in self.line_ids
             if line.kind == "matched" and not line.selected
-        }
+        } & set(found)
         pairs = [
-            (pair.odoo_id, rows[pair.dataverse_id])
-            for pair in matching.pairs
-            if (pair.odoo_id, pair.dataverse_id) not in refused
+            (res_id, rows[external_id])
+            for res_id, external_id in found
+            if (res_id, external_id) not in refused
         ]
-        session.records.browse([res_id for res_id, _row in pairs]).with_user(
-            self.env.user
-        ).check_access("write")
         run = self.env["integration.engine.run"].sudo()
         couple = self.env["integration.engine.couple"].sudo()
         mapping = self.mapping_id.sudo()
+        self.env["integration.tombstone"].sudo()._refuse(mapping, refused)
         for start in range(0, len(pairs), BATCH):
             batch = pairs[start : start + BATCH]
             couplings = couple._pair_up(session, batch, synchronize=self.synchronize)
@@ -169,7 +183,8 @@ class IntegrationMatchWizard(models.TransientModel):
             self.env["integration.inbox"].sudo()._put_hints(
                 mapping,
                 res_ids=matching.unmatched_odoo,
-                external_ids=matching.unmatched_dataverse,
+                # Whoever chose some records did not mean all rows of Dataverse.
+                external_ids=() if self.res_ids else matching.unmatched_dataverse,
             )
         job = None
         if self.create_new or self.synchronize != "no":
@@ -180,6 +195,9 @@ class IntegrationMatchWizard(models.TransientModel):
                     self.synchronize if self.synchronize in ("send", "get") else None
                 ),
                 create=self.create_new or None,
+                only=(self.res_ids, [row.id for _res_id, row in pairs])
+                if self.res_ids
+                else None,
             )
             if job.state == "failed":
                 raise UserError(job.message)

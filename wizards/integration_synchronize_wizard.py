@@ -24,7 +24,9 @@ class IntegrationSynchronizeWizard(models.TransientModel):
             ("get", "Get data update from Dataverse: Dataverse wins"),
         ],
         default="merge",
-        required=True,
+    )
+    conflict = fields.Boolean(
+        readonly=True, help="Both sides changed the same field: a person has to choose."
     )
     line_ids = fields.One2many(
         "integration.synchronize.wizard.line", "wizard_id", string="Differences"
@@ -65,7 +67,7 @@ class IntegrationSynchronizeWizard(models.TransientModel):
                 session, coupling.external_id
             )
         except UserError as error:
-            self.message = str(error)
+            self.message = self._open_errors()[:1].message or str(error)
             return
         if not session.records.browse(coupling.res_id).exists():
             self.message = self.env._("The record was deleted in Odoo.")
@@ -73,25 +75,26 @@ class IntegrationSynchronizeWizard(models.TransientModel):
         lines = (
             self.env["integration.engine.couple"]
             .sudo()
-            ._compare(session, coupling.res_id, row)
+            ._compare(session, coupling.res_id, row, coupling.base)
         )
-        self.line_ids = [
-            (
-                0,
-                0,
-                {
-                    name: line[name]
-                    for name in ("label", "odoo_value", "dataverse_value")
-                },
-            )
-            for line in lines
-            if line["different"]
-        ]
+        self.line_ids = [(0, 0, line) for line in lines if line["different"]]
+        changed = set(self.line_ids.mapped("changed"))
+        if "both" in changed:
+            self.conflict = True
+            self.direction = False
+        elif changed == {"odoo"}:
+            self.direction = "send"
+        elif changed == {"dataverse"}:
+            self.direction = "get"
 
     def action_synchronize(self):
         """Synchronize in the chosen direction."""
         self.ensure_one()
-        direction = self.direction if self.direction != "merge" else None
+        if self.bidirectional and not self.direction:
+            raise UserError(
+                self.env._("Both sides were changed: choose which data to use.")
+            )
+        direction = self.direction if self.direction in ("send", "get") else None
         if self.count > AT_ONCE:
             return self._in_background(direction)
         totals = self.coupling_ids.synchronize(direction)
@@ -107,9 +110,17 @@ class IntegrationSynchronizeWizard(models.TransientModel):
 
     def _result(self, totals):
         """What happened, in one sentence."""
-        errors = self.coupling_ids.error_ids.filtered(lambda e: e.state == "open")
-        if self.count == 1 and errors:
-            return errors[0].message
+        if self.count == 1 and self._open_errors():
+            return self._open_errors()[0].message
+        if self.count == 1:
+            return (
+                self.env._(
+                    "The same on both sides now: %s.",
+                    ", ".join(self.line_ids.mapped("label")),
+                )
+                if self.line_ids
+                else self.env._("Both sides hold the same values.")
+            )
         parts = [
             (totals["modified"], self.env._("%s changed", totals["modified"])),
             (totals["unchanged"], self.env._("%s equal already", totals["unchanged"])),
@@ -126,6 +137,9 @@ class IntegrationSynchronizeWizard(models.TransientModel):
         return ", ".join(text for number, text in parts if number) or self.env._(
             "Nothing to do."
         )
+
+    def _open_errors(self):
+        return self.coupling_ids.error_ids.filtered(lambda e: e.state == "open")
 
     def _in_background(self, direction):
         self.coupling_ids._check_records()
@@ -146,10 +160,8 @@ class IntegrationSynchronizeWizard(models.TransientModel):
 class IntegrationSynchronizeWizardLine(models.TransientModel):
     _name = "integration.synchronize.wizard.line"
     _description = "Difference Between Both Sides"
+    _inherit = ["integration.both.sides"]
 
     wizard_id = fields.Many2one(
         "integration.synchronize.wizard", required=True, ondelete="cascade"
     )
-    label = fields.Char("Field", readonly=True)
-    odoo_value = fields.Char("In Odoo", readonly=True)
-    dataverse_value = fields.Char("In Dataverse", readonly=True)

@@ -347,6 +347,19 @@ def test_what_was_not_carried_out_keeps_its_base():
     assert pulled == agreed({"name": "a", "city": "C"}, {"title": "a", "town": "C"})
 
 
+def test_what_is_held_back_stays_a_change():
+    base = agreed({"name": "a", "city": "b"}, {"title": "a", "town": "B"})
+    odoo, dataverse = {"name": "a1", "city": "c"}, {"title": "a", "town": "B"}
+    result = plan((NAME, CITY), base, odoo, dataverse)
+    result.hold_back({"title"})
+    assert result.push == {"town": "C"}
+    after = result.base_after(base, dataverse_read={"title": "a", "town": "C"})
+    assert (after.odoo, after.dataverse) == (
+        {"name": "a", "city": "c"},
+        {"title": "a", "town": "C"},
+    )
+
+
 def test_two_values_that_share_an_option_need_no_push():
     term = Group("t", (Line("t", ("name",), ("title",), Choice({"a": 1, "b": 1})),))
     base = agreed({"name": "a"}, {"title": 1})
@@ -512,7 +525,7 @@ def test_a_value_without_counterpart_stops_its_group_only():
     odoo = {"country": "DK", "name": "a"}
     dataverse = {"land": "Atlantis", "title": "b"}
     result = plan(groups, base, odoo, dataverse)
-    sentence = "no country in Odoo is called 'Atlantis'; add an alias or correct it"
+    sentence = "no country in Odoo is called 'Atlantis'; correct the spelling"
     assert result.problems == [Problem("land", sentence, "Atlantis", "land")]
     assert result.pull == {"name": "b"}
     assert result.reasons["land"] == f"changed in Dataverse, but {sentence}"

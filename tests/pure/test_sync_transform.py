@@ -273,7 +273,7 @@ def test_country_is_never_guessed(text):
     with pytest.raises(Untranslatable) as caught:
         to_odoo(COUNTRIES, text)
     assert caught.value.sentence == (
-        f"no country in Odoo is called '{text}'; add an alias or correct it"
+        f"no country in Odoo is called '{text}'; correct the spelling"
     )
     assert caught.value.value == text
     assert COUNTRIES.code(text) is None

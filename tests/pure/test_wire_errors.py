@@ -113,6 +113,10 @@ ANSWERS = [
     (501, "", "", "NotImplemented", "permanent"),
     (502, "", "", "ServiceUnavailable", "transient"),
     (503, "", "", "ServiceUnavailable", "transient"),
+    (503, "0x80040216", "", "ServiceUnavailable", "transient"),
+    (403, "0x80041d1f", "", "UserDisabled", "auth"),
+    (403, "", "The user with SystemUserId=1 is disabled", "UserDisabled", "auth"),
+    (403, "0x80042f09", "", "NoUserRolesAssigned", "auth"),
     (599, "", "", "ServerError", "transient"),
 ]
 

@@ -1,0 +1,110 @@
+"""When and by whom a mapping is run."""
+
+from datetime import timedelta
+
+from odoo import fields
+from odoo.tests import tagged
+
+from .common import DataverseCase
+
+
+@tagged("post_install", "-at_install")
+class TestScheduling(DataverseCase):
+    def setUp(self):
+        super().setUp()
+        self.cron = self.env.ref("dataverse_sync.ir_cron_synchronize")
+
+    def run_cron(self):
+        with self.enter_registry_test_mode():
+            self.cron.method_direct_trigger()
+        self.env.invalidate_all()
+
+    def jobs(self):
+        return self.env["integration.sync.job"].search(
+            [("kind", "=", "scheduled")], order="id"
+        )
+
+    def test_the_scheduled_action_runs_every_mapping_in_order(self):
+        account = self.person.create("account", name="Acme")
+        contact = self.person.create(
+            "contact",
+            firstname="Anna",
+            lastname="Berg",
+            parentcustomerid=f"account({account})",
+        )
+        self.customers.sequence = 99
+        self.contacts.sequence = 100
+        self.run_cron()
+        self.assertEqual(self.partner_of(contact).parent_id, self.partner_of(account))
+        self.assertEqual(self.jobs().mapping_id, self.customers | self.contacts)
+        self.assertEqual(set(self.jobs().mapped("state")), {"done"})
+
+    def test_connections_that_are_paused_or_off_are_left_alone(self):
+        self.connection._pause(3600)
+        self.run_cron()
+        self.assertFalse(self.jobs())
+        self.connection.paused_until = fields.Datetime.now() - timedelta(seconds=1)
+        self.connection.action_disconnect()
+        self.run_cron()
+        self.assertFalse(self.jobs())
+        self.connection.action_connect()
+        self.run_cron()
+        self.assertTrue(self.jobs())
+
+    def test_one_worker_at_a_time(self):
+        """sync-bugs 61."""
+        leases = self.env["integration.checkpoint"]
+        fence = leases._acquire(self.customers)
+        counters = self.synchronize(self.customers)
+        self.assertEqual(counters["state"], "failed")
+        self.assertIn("is being synchronized already", counters["message"])
+        leases._of(self.customers)._release(fence)
+        self.assertEqual(self.synchronize(self.customers)["state"], "done")
+
+    def test_a_lease_whose_owner_died_is_taken_over(self):
+        checkpoint = self.env["integration.checkpoint"]._of(self.customers)
+        fence = checkpoint._acquire(self.customers)
+        self.env.cr.execute(
+            "UPDATE integration_checkpoint SET lease_expires = now() - interval '1 day'"
+        )
+        self.assertEqual(self.synchronize(self.customers)["state"], "done")
+        self.assertFalse(checkpoint._renew(fence), "the dead owner may not commit")
+
+    def test_a_run_that_lost_its_lease_stops(self):
+        self.person.create("account", name="Acme")
+        capture = self.env.registry["integration.engine.capture"]
+        items = capture._items
+
+        def overtaken(engine, session, limit):
+            self.env.cr.execute("UPDATE integration_checkpoint SET fence = fence + 1")
+            return items(engine, session, limit)
+
+        self.patch(capture, "_items", overtaken)
+        counters = self.synchronize(self.customers)
+        self.assertEqual(counters["state"], "failed")
+        self.assertIn("Another worker took over", counters["message"])
+
+    def test_full_synchronization_looks_at_everything(self):
+        partner, _row_id = self.pair()
+        quiet = self.synchronize(self.customers)
+        self.assertEqual(quiet["unchanged"], 0)
+        self.customers.action_run_full_synchronization()
+        self.assertTrue(
+            self.env["ir.cron.trigger"].search([("cron_id", "=", self.cron.id)])
+        )
+        counters = self.synchronize(self.customers)
+        self.assertEqual((counters["unchanged"], counters["modified"]), (1, 0))
+
+    def test_a_field_that_is_mapped_later_is_read_of_every_row(self):
+        partner, _row_id = self.pair(fax="12")
+        self.assertFalse(partner.barcode)
+        self.env["integration.field.mapping"].create(
+            {
+                "mapping_id": self.customers.id,
+                "field_name": "barcode",
+                "integration_column": "fax",
+            }
+        )
+        self.synchronize(self.customers)
+        self.assertEqual(partner.barcode, "12")
+        self.assertQuiet()
