@@ -1,6 +1,6 @@
 """See both sides: what changed since the last run goes into the inbox."""
 
-from odoo import api, models
+from odoo import api, fields, models
 
 from .. import dataverse, sync
 from .session import Item
@@ -30,7 +30,7 @@ class IntegrationCapture(models.AbstractModel):
     @api.model
     def _capture_dataverse(self, session):
         checkpoint = session.checkpoint
-        columns = self._columns(session)
+        columns = session.columns
         if checkpoint.columns and checkpoint.columns != ",".join(columns):
             # A column that was added later has to be read of every row.
             checkpoint._forget()
@@ -63,7 +63,7 @@ class IntegrationCapture(models.AbstractModel):
                     "columns": ",".join(columns),
                     "next_link": page.next_link or False,
                     "delta_link": page.delta_link or checkpoint.delta_link,
-                    "captured_at": self.env.cr.now(),
+                    "captured_at": fields.Datetime.now(),
                 }
             )
             self.env["integration.engine.run"]._commit(session)
@@ -72,13 +72,10 @@ class IntegrationCapture(models.AbstractModel):
             self._look_at_all(session)
 
     @api.model
-    def _columns(self, session):
-        table = session.table
-        return sorted({*session.schema.dataverse, table.primary_name} - {None})
-
-    @api.model
     def _without_echo(self, session, rows):
         """Leave out rows that stand exactly as this connection left them."""
+        if not rows:
+            return rows
         self.env["integration.coupling"].flush_model()
         self.env.cr.execute(
             "SELECT external_id, etag FROM integration_coupling"
@@ -131,7 +128,8 @@ class IntegrationCapture(models.AbstractModel):
                 [session.mapping.model, JOURNAL_BATCH, session.mapping.model],
             )
             (read,) = self.env.cr.fetchone()
-            self.env["integration.engine.run"]._commit(session)
+            if read:
+                self.env["integration.engine.run"]._commit(session)
             if read < JOURNAL_BATCH:
                 return
 
@@ -237,7 +235,7 @@ class IntegrationCapture(models.AbstractModel):
 
     @api.model
     def _read_rows(self, session, items):
-        columns = self._columns(session)
+        columns = session.columns
         outcomes = session.client.batch(
             [
                 dataverse.batch.retrieve(session.table, item.external_id, columns)

@@ -12,7 +12,7 @@ from ..sync.words import narrowed
 
 # Length of the keys in one filter: an address holds 32 KB (Dataverse: "Query data using
 # the Web API", maximum URL length), and names may be split over two columns.
-KEYS_LENGTH = 12000
+KEYS_LENGTH = 20000
 
 
 class IntegrationCouple(models.AbstractModel):
@@ -124,7 +124,7 @@ class IntegrationCouple(models.AbstractModel):
                 condition = self._condition(session, criterion, bunch)
                 if condition:
                     filters.append(condition)
-        columns = self.env["integration.engine.capture"]._columns(session)
+        columns = session.columns
         scope = session.mapping.integration_filter
         found = {}
         for condition in filters:
@@ -269,7 +269,7 @@ class IntegrationCouple(models.AbstractModel):
         scope = session.mapping.integration_filter
         if scope:
             condition = dataverse.query.and_(condition, f"({scope})")
-        columns = self.env["integration.engine.capture"]._columns(session)
+        columns = session.columns
         for page in session.client.query(
             table,
             columns,
@@ -426,7 +426,7 @@ class IntegrationCouple(models.AbstractModel):
             domain &= Domain("id", "in", res_ids)
         odoo = records._read(session, session.records.search(domain).ids)
         taken = set(coupled.mapped("external_id"))
-        columns = self.env["integration.engine.capture"]._columns(session)
+        columns = session.columns
         rows = {
             row.id: row
             for page in session.client.query(

@@ -146,7 +146,7 @@ class IntegrationGateway(models.AbstractModel):
             return session.client.retrieve(
                 session.table,
                 external_id,
-                self.env["integration.engine.capture"]._columns(session),
+                session.columns,
             )
 
     @api.model

@@ -299,9 +299,10 @@ class IntegrationPlan(models.AbstractModel):
 
     @api.model
     def _expect(self, session):
-        """Count the deletions that lie ahead, before anything is done about one."""
-        if session.only is not None:
-            return
+        """Count the deletions that lie ahead, before anything is done about one.
+
+        What is decided already has left the inbox, so this runs at the first deletion.
+        """
         self.env["integration.coupling"].flush_model()
         self.env.cr.execute(
             SQL(
@@ -324,6 +325,8 @@ class IntegrationPlan(models.AbstractModel):
         ]
         if not removals or session.only is not None:
             return
+        if session.removals is None:
+            self._expect(session)
         coupled = self.env["integration.coupling"].search_count(
             [("mapping_id", "=", session.mapping.id)]
         )

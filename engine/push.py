@@ -32,34 +32,27 @@ class IntegrationPush(models.AbstractModel):
         for item in items:
             if item.action in WRITES or (item.action == "fields" and item.plan.push):
                 self._hold_back(session, item)
-        fresh = [item for item in items if item.action in WRITES]
-        for item in fresh:
+        new, reservations = [], []
+        for item in items:
+            if item.action not in WRITES:
+                continue
+            item.external_id = str(uuid.uuid4())
+            vals = {
+                "external_id": item.external_id,
+                "state": "pending",
+                "reserved": {"odoo": item.odoo, "dataverse": item.values},
+            }
             if item.action == "recreate_dataverse":
                 self.env["integration.tombstone"]._bury(item.coupling, "deleted")
-            item.external_id = str(uuid.uuid4())
-        new = [item for item in fresh if not item.coupling]
+                item.coupling.write({**vals, "etag": False, "base": False})
+            else:
+                new.append(item)
+                reservations.append({**vals, "res_id": item.res_id})
         couplings = self.env["integration.coupling"]._insert(
-            session.mapping,
-            [
-                {
-                    "res_id": item.res_id,
-                    "external_id": item.external_id,
-                    "state": "pending",
-                }
-                for item in new
-            ],
+            session.mapping, reservations
         )
         for item, coupling in zip(new, couplings, strict=True):
             item.coupling = coupling
-        for item in fresh:
-            item.coupling.write(
-                {
-                    "external_id": item.external_id,
-                    "etag": False,
-                    "base": False,
-                    "reserved": {"odoo": item.odoo, "dataverse": item.values},
-                }
-            )
 
     @api.model
     def _hold_back(self, session, item):
@@ -129,7 +122,7 @@ class IntegrationPush(models.AbstractModel):
 
         :return: list of ``(item, dataverse.Outcome)``
         """
-        columns = self.env["integration.engine.capture"]._columns(session)
+        columns = session.columns
         writing = [
             item
             for item in items
@@ -173,6 +166,14 @@ class IntegrationPush(models.AbstractModel):
                 self._succeeded(session, item, outcome.row)
             else:
                 self._failed(session, item, outcome.error)
+        self.env["integration.engine.couple"]._announce(
+            session,
+            [
+                item.coupling
+                for item, outcome in outcomes
+                if item.action in WRITES and outcome.error is None
+            ],
+        )
 
     @api.model
     def _succeeded(self, session, item, row):
@@ -202,8 +203,6 @@ class IntegrationPush(models.AbstractModel):
                 "last_synch": fields.Datetime.now(),
             }
         )
-        if item.action in WRITES:
-            self.env["integration.engine.couple"]._announce(session, item.coupling)
 
     @api.model
     def _failed(self, session, item, error):
@@ -280,7 +279,7 @@ class IntegrationPush(models.AbstractModel):
         couplings = couplings.filtered("reserved")
         if not couplings:
             return
-        columns = self.env["integration.engine.capture"]._columns(session)
+        columns = session.columns
         outcomes = session.client.batch(
             [
                 self._creation(

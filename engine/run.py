@@ -68,7 +68,7 @@ class IntegrationRun(models.AbstractModel):
         except UserError as refusal:
             return self._finish(job, "failed", str(refusal))
         checkpoint = self.env["integration.checkpoint"]._of(mapping)
-        fence = checkpoint._acquire(mapping)
+        fence = checkpoint._acquire()
         self._commit()
         if not fence:
             return self._finish(
@@ -118,7 +118,7 @@ class IntegrationRun(models.AbstractModel):
             requests_before=gateway._client(connection).requests,
             **options,
         )
-        session.schema = self._compile(session)
+        self._choose_table(session)
         return session
 
     @api.model
@@ -134,17 +134,21 @@ class IntegrationRun(models.AbstractModel):
             )
 
     @api.model
-    def _compile(self, session):
-        gateway = self.env["integration.engine.gateway"]
-        table_name = session.mapping.integration_table
+    def _choose_table(self, session, *, refresh=False):
+        """Find the table and the columns that the mapping speaks of."""
         schema = self.env["integration.engine.schema"]
-        table = gateway._metadata(session.connection, table_name)
+        mapping = session.mapping
+        session.table = self.env["integration.engine.gateway"]._metadata(
+            session.connection, mapping.integration_table, refresh=refresh
+        )
+        session.compile = lambda: schema._compile(mapping, session.table, session.known)
         try:
-            return schema._compile(session.mapping, table, session.known)
+            session.columns = schema._columns_of(mapping, session.table)
         except UserError:
+            if refresh:
+                raise
             # The column may have been added since the table was last asked about.
-            table = gateway._metadata(session.connection, table_name, refresh=True)
-            return schema._compile(session.mapping, table, session.known)
+            self._choose_table(session, refresh=True)
 
     @api.model
     def _work(self, session):
@@ -152,7 +156,6 @@ class IntegrationRun(models.AbstractModel):
         self._check_table(session)
         self.env["integration.engine.capture"]._capture(session)
         self.env["integration.engine.push"]._recover(session)
-        self.env["integration.engine.plan"]._expect(session)
         while self._chunk(session):
             pass
         if session.out_of_time:
@@ -160,9 +163,9 @@ class IntegrationRun(models.AbstractModel):
             return
         # What waited for a record that did not come goes on without it.
         session.patient = False
-        self.env["integration.inbox"]._resume(session.mapping)
-        while self._chunk(session):
-            pass
+        if self.env["integration.inbox"]._resume(session.mapping):
+            while self._chunk(session):
+                pass
 
     @api.model
     def _chunk(self, session):
@@ -229,19 +232,15 @@ class IntegrationRun(models.AbstractModel):
         """
         if not session.table.change_tracking:
             # Perhaps it was switched on since: ask once more before saying so.
-            session.schema = None
-            table = self.env["integration.engine.gateway"]._metadata(
-                session.connection, session.mapping.integration_table, refresh=True
-            )
-            session.schema = self._compile(session)
-            if not table.change_tracking:
-                raise UserError(
-                    self.env._(
-                        "Change tracking is off for the Dataverse table '%s'. Switch "
-                        "on 'Track changes' in the table's properties in Power Apps.",
-                        table.label or table.name,
-                    )
+            self._choose_table(session, refresh=True)
+        if not session.table.change_tracking:
+            raise UserError(
+                self.env._(
+                    "Change tracking is off for the Dataverse table '%s'. Switch on "
+                    "'Track changes' in the table's properties in Power Apps.",
+                    session.table.label or session.table.name,
                 )
+            )
 
     @api.model
     def _broke_off(self, mapping, job, failure):

@@ -125,11 +125,7 @@ class IntegrationSchema(models.AbstractModel):
         model = self.env[mapping.model]
         lines, groups, labels, required, criteria = [], {}, {}, set(), {}
         kinds = {"odoo": {}, "dataverse": {}}
-        rows = mapping.sudo().field_mapping_ids.filtered("enabled")
-        if not rows:
-            raise UserError(
-                self.env._("There are no enabled field mappings in %s.", mapping.name)
-            )
+        rows = self._rows(mapping)
         for row in rows:
             columns = self._columns(row, table)
             fields = (row.field_name,) if row.field_name else ()
@@ -175,6 +171,25 @@ class IntegrationSchema(models.AbstractModel):
             labels=labels,
             required=frozenset(required),
         )
+
+    @api.model
+    def _columns_of(self, mapping, table):
+        """The columns that a mapping reads, sorted; the row's name is always there.
+
+        :raise UserError: when there are none, or the table lacks one
+        """
+        rows = self._rows(mapping)
+        columns = {column for row in rows for column in self._columns(row, table)}
+        return sorted({*columns, table.primary_name} - {None})
+
+    @api.model
+    def _rows(self, mapping):
+        rows = mapping.sudo().field_mapping_ids.filtered("enabled")
+        if not rows:
+            raise UserError(
+                self.env._("There are no enabled field mappings in %s.", mapping.name)
+            )
+        return rows
 
     @api.model
     def _columns(self, row, table):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 
@@ -29,19 +30,22 @@ class Session:
     only: tuple | None = None
     create: bool | None = None
     requests_before: int = 0
-    schema: Any = None
+    table: Any = None
+    columns: list = field(default_factory=list)
+    compile: Any = None
     known: dict = field(default_factory=dict)
     match: bool = True
     patient: bool = True
     out_of_time: bool = False
     stopped_by: Exception | None = None
-    removals: int = 0
+    removals: int | None = None
     counts: Counter = field(default_factory=Counter)
     _geography: dict = field(default_factory=dict)
 
-    @property
-    def table(self):
-        return self.schema.table
+    @cached_property
+    def schema(self):
+        """The mapping, compiled when the first record is looked at."""
+        return self.compile()
 
     def creates(self, direction):
         """Whether this run creates records that are missing on one side."""

@@ -22,10 +22,7 @@ class IntegrationAboutRecord(models.AbstractModel):
     def _visible_domain(self):
         """The rows about records that the user may read."""
         visible = Domain.FALSE
-        mappings = self.env["integration.table.mapping"].sudo()
-        for model_name in set(
-            mappings.with_context(active_test=False).search([]).mapped("model")
-        ):
+        for model_name in self.env["integration.table.mapping"]._model_names():
             model = self.env[model_name].with_context(active_test=False)
             if model.has_access("read"):
                 visible |= Domain("res_model", "=", model_name) & Domain(

@@ -42,15 +42,13 @@ class IntegrationCheckpoint(models.Model):
             {"mapping_id": mapping.id}
         )
 
-    @api.model
-    def _acquire(self, mapping):
-        """Take the lease of a mapping.
+    def _acquire(self):
+        """Take the lease of the mapping.
 
         :return: the fencing counter that proves ownership, or ``None`` while
             somebody else works on the mapping. The caller commits.
         """
-        checkpoint = self._of(mapping)
-        checkpoint.flush_recordset()
+        self.flush_recordset()
         self.env.cr.execute(
             "UPDATE integration_checkpoint SET fence = fence + 1, lease_owner = %s,"
             " lease_expires = (now() AT TIME ZONE 'UTC') + make_interval(secs => %s)"
@@ -59,10 +57,10 @@ class IntegrationCheckpoint(models.Model):
             "        OR lease_expires < now() AT TIME ZONE 'UTC')"
             "   FOR UPDATE SKIP LOCKED)"
             " RETURNING fence",
-            [uuid.uuid4().hex, LEASE_SECONDS, checkpoint.id],
+            [uuid.uuid4().hex, LEASE_SECONDS, self.id],
         )
         row = self.env.cr.fetchone()
-        checkpoint.invalidate_recordset()
+        self.invalidate_recordset()
         return row and row[0]
 
     def _renew(self, fence):

@@ -68,7 +68,6 @@ class IntegrationConnection(models.Model):
         help="Where sign-in happens. Change it only for national clouds.",
     )
     tenant_id = fields.Char(
-        string="Tenant",
         required=True,
         help="Directory (tenant) ID of the app registration in Microsoft Entra.",
     )

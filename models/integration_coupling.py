@@ -97,7 +97,8 @@ class IntegrationCoupling(models.Model):
     def _search_record_name(self, operator, value):
         """Couplings of the records that are found by a name."""
         found = fields.Domain.FALSE
-        for mapping in self.env["integration.table.mapping"].search([]):
+        mappings = self.env["integration.table.mapping"].with_context(active_test=False)
+        for mapping in mappings.search([("coupling_ids", "!=", False)]):
             records = (
                 self.env[mapping.model]
                 .with_context(active_test=False)
@@ -123,7 +124,7 @@ class IntegrationCoupling(models.Model):
         them than on the records themselves, and they have nothing to compute.
 
         :param vals_list: dicts with ``res_id``, ``external_id`` and perhaps ``state``,
-            ``base``, ``etag``, ``last_synch``
+            ``base``, ``etag``, ``reserved``, ``last_synch``
         :return: the couplings, in that order
         """
         if not vals_list:
@@ -140,8 +141,8 @@ class IntegrationCoupling(models.Model):
             "create_date": self.env.cr.now(),
             "write_date": self.env.cr.now(),
         }
-        own = ("res_id", "external_id", "state", "base", "etag", "last_synch")
-        columns = [*(name for name in shared if name not in own), *own]
+        own = ("res_id", "external_id", "base", "etag", "reserved", "last_synch")
+        columns = [*shared, *own]
         rows = execute_values(
             self.env.cr._obj,
             f"INSERT INTO integration_coupling ({', '.join(columns)})"  # noqa: S608
@@ -352,9 +353,18 @@ class IntegrationCoupling(models.Model):
     def action_match_based_coupling_of(self, records):
         """Match-Based Coupling among the records."""
         records.check_access("write")
-        mapping, why_not = self._mapping_of(records[:1])
-        if why_not:
-            raise UserError(why_not)
+        mappings = (
+            self.env["integration.table.mapping"]
+            .sudo()
+            .search([("model", "=", records._name)])
+        )
+        covered = {
+            mapping: len(records.filtered_domain(mapping._scope_domain()))
+            for mapping in mappings
+        }
+        mapping = max(covered, key=covered.get, default=mappings)
+        if not covered.get(mapping):
+            raise UserError(self._mapping_of(records[:1])[1])
         mapping._check_connected()
         return {
             "type": "ir.actions.act_window",

@@ -177,12 +177,15 @@ class IntegrationInbox(models.Model):
         """What waited in the hope of another record waits no longer.
 
         Rows whose waiting was reported as an error go on waiting.
+
+        :return: how many rows may go on
         """
         self.env.cr.execute(
             "UPDATE integration_inbox SET waiting_for = NULL, not_before = NULL"
             " WHERE mapping_id = %s AND waiting_for IS NOT NULL AND attempts = 0",
             [mapping.id],
         )
+        return self.env.cr.rowcount
 
     @api.model
     def _forget_rows(self, mapping):

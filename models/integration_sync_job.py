@@ -52,7 +52,9 @@ class IntegrationSyncJob(models.Model):
         index=True,
         ondelete="cascade",
     )
-    company_id = fields.Many2one(related="mapping_id.company_id", store=True)
+    company_id = fields.Many2one(
+        related="mapping_id.company_id", store=True, precompute=True
+    )
     kind = fields.Selection(
         [
             ("scheduled", "Scheduled"),

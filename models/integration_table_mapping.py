@@ -325,6 +325,12 @@ class IntegrationTableMapping(models.Model):
             domain.append(("model_id.model", "=", model_name))
         return self.env["ir.actions.server"].sudo().search(domain)
 
+    @api.model
+    def _model_names(self):
+        """The names of all models that have a mapping, also a paused one."""
+        mappings = self.sudo().with_context(active_test=False)
+        return {name for (name,) in mappings._read_group([], ["model"])}
+
     # -- default setup ----------------------------------------------------------------
 
     @api.model

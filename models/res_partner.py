@@ -10,7 +10,12 @@ class ResPartner(models.Model):
     @api.model
     def _integration_domain(self):
         """One's own companies are nobody's customers."""
-        own = self.env["res.company"].sudo().search([]).partner_id
+        own = (
+            self.env["res.company"]
+            .sudo()
+            .search([("partner_id", "!=", False)])
+            .partner_id
+        )
         return fields.Domain("id", "not in", own.ids)
 
     @api.model

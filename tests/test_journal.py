@@ -2,6 +2,7 @@
 
 from odoo.tests import tagged
 
+from ..hooks import uninstall_hook
 from .common import DataverseCase
 
 
@@ -103,8 +104,6 @@ class TestJournal(DataverseCase):
         self.assertEqual(partner.dataverse_sync_state, "in_sync")
 
     def test_uninstalling_takes_the_triggers_along(self):
-        from odoo.addons.dataverse_sync.hooks import uninstall_hook
-
         uninstall_hook(self.env)
         self.env.cr.execute(
             "SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'integration_journal%'"

@@ -53,17 +53,17 @@ class TestScheduling(DataverseCase):
 
     def test_one_worker_at_a_time(self):
         """sync-bugs 61."""
-        leases = self.env["integration.checkpoint"]
-        fence = leases._acquire(self.customers)
+        checkpoint = self.env["integration.checkpoint"]._of(self.customers)
+        fence = checkpoint._acquire()
         counters = self.synchronize(self.customers)
         self.assertEqual(counters["state"], "failed")
         self.assertIn("is being synchronized already", counters["message"])
-        leases._of(self.customers)._release(fence)
+        checkpoint._release(fence)
         self.assertEqual(self.synchronize(self.customers)["state"], "done")
 
     def test_a_lease_whose_owner_died_is_taken_over(self):
         checkpoint = self.env["integration.checkpoint"]._of(self.customers)
-        fence = checkpoint._acquire(self.customers)
+        fence = checkpoint._acquire()
         self.env.cr.execute(
             "UPDATE integration_checkpoint SET lease_expires = now() - interval '1 day'"
         )

@@ -102,6 +102,15 @@ class TestScreens(DataverseCase):
         )
         self.assertEqual(found, partner.coupling_ids)
 
+    def test_matching_takes_the_mapping_of_most_selected_records(self):
+        private = self.env["res.partner"].create({"name": "Private Person"})
+        company = self.company("Acme")
+        people = self.employee(company, "Anna") | self.employee(company, "Bo")
+        action = (private | company | people).action_match_based_coupling()
+        self.assertEqual(action["context"]["default_mapping_id"], self.contacts.id)
+        with self.assertRaisesRegex(UserError, "outside of the filter"):
+            private.action_match_based_coupling()
+
     def test_refused_match_is_left_alone(self):
         """A pair that a person unticked is not coupled by the run that follows."""
         partner = self.company("Acme", email="a@acme.example")

@@ -23,8 +23,9 @@ class TestTour(DataverseCase, HttpCase):
 
         self.env.flush_all()
         with patch.object(ChromeBrowser, "_wait_code_ok", wait_and_keep):
-            super().start_tour(url_path, tour_name, login="admin", **kwargs)
+            result = super().start_tour(url_path, tour_name, login="admin", **kwargs)
         self.env.invalidate_all()
+        return result
 
     def _form_of(self, partner):
         return f"/odoo/contacts/{partner.id}"
