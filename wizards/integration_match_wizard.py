@@ -14,6 +14,7 @@ class IntegrationMatchWizard(models.TransientModel):
     _description = "Match-Based Coupling"
 
     mapping_id = fields.Many2one("integration.table.mapping", required=True)
+    res_model = fields.Char(related="mapping_id.model")
     res_ids = fields.Json(help="Only these records; empty: all that are not coupled.")
     selected = fields.Integer(compute="_compute_selected")
     criteria = fields.Text(compute="_compute_criteria")
