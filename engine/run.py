@@ -71,11 +71,8 @@ class IntegrationRun(models.AbstractModel):
         fence = checkpoint._acquire()
         self._commit()
         if not fence:
-            return self._finish(
-                job,
-                "failed",
-                self.env._("%s is being synchronized already.", mapping.name),
-            )
+            asked = prefer or (initial_policy if initial_policy != "manual" else None)
+            return self._busy(job, couplings if not deletion_policy else None, asked)
         session = error = None
         try:
             session = self._open(
@@ -120,6 +117,25 @@ class IntegrationRun(models.AbstractModel):
         )
         self._choose_table(session)
         return session
+
+    @api.model
+    def _busy(self, job, couplings, prefer):
+        """Somebody else works on the mapping: what was asked for comes next."""
+        mapping = job.mapping_id
+        if couplings is None:
+            state = "done" if job.kind == "scheduled" else "failed"
+            message = self.env._("%s is being synchronized already.", mapping.name)
+            return self._finish(job, state, message)
+        self._put_hints(mapping, couplings, prefer)
+        mapping._wake_up()
+        return self._finish(
+            job,
+            "done",
+            self.env._(
+                "%s is being synchronized right now; these records come next.",
+                mapping.name,
+            ),
+        )
 
     @api.model
     def _look(self, mapping):
@@ -317,14 +333,19 @@ class IntegrationRun(models.AbstractModel):
 
     @api.model
     def _look_at(self, session, couplings, prefer):
-        """Make these couplings due, with both sides read anew."""
+        """Make these couplings due, and nothing else."""
+        self._put_hints(session.mapping, couplings, prefer)
+        session.only = (couplings.mapped("res_id"), couplings.mapped("external_id"))
+
+    @api.model
+    def _put_hints(self, mapping, couplings, prefer):
+        """Have both sides of the couplings read anew."""
         self.env["integration.inbox"]._put_hints(
-            session.mapping,
+            mapping,
             res_ids=couplings.mapped("res_id"),
             external_ids=couplings.mapped("external_id"),
             prefer=prefer,
         )
-        session.only = (couplings.mapped("res_id"), couplings.mapped("external_id"))
 
     @api.model
     def _commit(self, session=None, processed=0):

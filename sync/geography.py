@@ -32,6 +32,17 @@ def spoken(text: str) -> str:
     return " ".join(re.sub(r"[\W_]+", " ", plain).split())
 
 
+def parts_of(name: str) -> list[str]:
+    """The names that a double name is made of.
+
+    "Alacant (Alicante)" -> ["Alacant", "Alicante"]; "Araba/Álava" likewise; none for a
+    plain name.
+    """
+    parts = [part.strip() for part in re.split(r"[()/]", name)]
+    parts = [part for part in parts if part]
+    return parts if len(parts) > 1 else []
+
+
 class _Names:
     """Finds a code by its names, the surest kind of name first: codes, then official
     names, then aliases. A name that two codes share finds neither."""
@@ -117,7 +128,8 @@ class State(Rule):
             of_country, _, short = code.partition("-")
             self._texts[code] = name
             names = self._names.setdefault(of_country, _Names())
-            names.add(code, [code, short], [name], aliases)
+            parts = [part for name in (name, *aliases) for part in parts_of(name)]
+            names.add(code, [code, short], [name], [*aliases, *parts])
 
     def to_dataverse(self, values: tuple, row: Mapping[str, Any]) -> tuple:
         (code,) = values

@@ -53,13 +53,21 @@ class TestScheduling(DataverseCase):
 
     def test_one_worker_at_a_time(self):
         """sync-bugs 61."""
+        partner, row_id = self.pair()
         checkpoint = self.env["integration.checkpoint"]._of(self.customers)
         fence = checkpoint._acquire()
         counters = self.synchronize(self.customers)
         self.assertEqual(counters["state"], "failed")
         self.assertIn("is being synchronized already", counters["message"])
+        partner.phone = "1"
+        counters = partner.coupling_ids.synchronize()
+        self.assertEqual(counters["state"], "done")
+        self.assertIn("these records come next", counters["message"])
         checkpoint._release(fence)
         self.assertEqual(self.synchronize(self.customers)["state"], "done")
+        self.assertEqual(
+            self.person.read("account", row_id, "telephone1"), {"telephone1": "1"}
+        )
 
     def test_a_lease_whose_owner_died_is_taken_over(self):
         checkpoint = self.env["integration.checkpoint"]._of(self.customers)

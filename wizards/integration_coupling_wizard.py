@@ -225,6 +225,8 @@ class IntegrationCouplingWizard(models.TransientModel):
         """Say how it went, with the sentence of what went wrong."""
         if job.state == "failed":
             raise UserError(job.message)
+        if job.message:
+            return self._notify(job.message)
         error = job.error_ids[:1]
         if error:
             return self._notify(error.message, kind="warning")

@@ -348,3 +348,19 @@ def test_what_arrives_in_odoo_is_equal_to_what_was_sent(text):
     for rule in (Url(), Email(), Phone(), Text("trim"), Text("lower")):
         (arrived,) = to_odoo(rule, text)
         assert rule.normal(arrived) == rule.normal(text)
+
+
+@pytest.mark.parametrize("text", ["Alicante", "ALACANT", "Alacant (Alicante)", "A"])
+def test_state_by_either_half_of_a_double_name(text):
+    countries = Country([("ES", "Spain")])
+    states = State([("ES-A", "Alacant (Alicante)")], countries, "country")
+    assert states.to_odoo((text,), {"country": "Spain"}) == ("ES-A",)
+
+
+def test_state_by_half_a_name_that_two_share_is_not_guessed():
+    countries = Country([("ES", "Spain")])
+    states = State(
+        [("ES-X", "North (Half)"), ("ES-Y", "South/Half")], countries, "country"
+    )
+    with pytest.raises(Untranslatable):
+        states.to_odoo(("Half",), {"country": "Spain"})
