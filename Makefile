@@ -2,7 +2,7 @@
 PYTHON ?= python3
 DEV = $(PYTHON) -m dev
 
-.PHONY: help demo test bench lint simulator odoo clean
+.PHONY: help demo test bench lint pot simulator odoo clean
 
 help:
 	@echo "make demo       both sides with sample data, coupled and synchronized, then"
@@ -10,6 +10,7 @@ help:
 	@echo "make test       every test (TAGS=: as Odoo's --test-tags, or pure)"
 	@echo "make bench      what synchronization costs beside Odoo alone (N= records)"
 	@echo "make lint       every static check"
+	@echo "make pot        the addon's terms, for translators, into i18n/"
 	@echo "make simulator  a local Dataverse (PORT=, DATA= a folder, HTTP_PORT=)"
 	@echo "make odoo       Odoo with the addon, to develop on (PORT=; for a simulator"
 	@echo "                HOSTS=localhost:8443 and CA= the file that it names)"
@@ -28,6 +29,9 @@ bench:
 
 lint:
 	@$(DEV) lint
+
+pot:
+	@$(DEV) pot
 
 simulator:
 	@$(DEV) simulator --port='$(PORT)' --data='$(DATA)' --http-port='$(HTTP_PORT)'

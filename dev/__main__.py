@@ -9,7 +9,17 @@ import shutil
 import signal
 import sys
 
-from . import database, environment, lint, postgres, process, say, server, testing
+from . import (
+    database,
+    environment,
+    lint,
+    postgres,
+    process,
+    say,
+    server,
+    testing,
+    translations,
+)
 from .paths import ADDON, LOCAL, LOGS, ROOT
 
 LOGIN = "admin"
@@ -42,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     bench_ = add("bench", bench, "measure, against Odoo alone")
     bench_.add_argument("--n", type=_optional(int), help="how many records")
     add("lint", lint.run, "run every static check")
+    add("pot", translations.run, "write the terms for translators")
     simulator = add("simulator", run_simulator, "serve a local Dataverse")
     simulator.add_argument("--port", type=_optional(int))
     simulator.add_argument("--data", type=_optional(os.path.abspath), help="a folder")

@@ -353,10 +353,8 @@ class IntegrationCoupling(models.Model):
     def action_match_based_coupling_of(self, records):
         """Match-Based Coupling among the records."""
         records.check_access("write")
-        mappings = (
-            self.env["integration.table.mapping"]
-            .sudo()
-            .search([("model", "=", records._name)])
+        mappings = self.env["integration.table.mapping"].search(
+            [("model", "=", records._name)]
         )
         covered = {
             mapping: len(records.filtered_domain(mapping._scope_domain()))
