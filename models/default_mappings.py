@@ -10,72 +10,70 @@ setup, as far as Odoo has the field. What Odoo does differently:
 * Partners of internal users are never customers.
 """
 
+
+def pair(field_name, integration_column, **options):
+    """One field mapping; ``rule`` is the code of a transformation rule."""
+    return {
+        "field_name": field_name,
+        "integration_column": integration_column,
+        **options,
+    }
+
+
+def constant(field_name, value):
+    """A value that every new Odoo record gets."""
+    return {"field_name": field_name, "constant_value": value}
+
+
+def matched(pairs, **priorities):
+    """The pairs, some of them as criteria of matching: field name = priority."""
+    return [
+        {**one, "match_key": True, "match_priority": priorities[one["field_name"]]}
+        if one["field_name"] in priorities
+        else one
+        for one in pairs
+    ]
+
+
+ADDRESS = [
+    pair(field_name, column, group="address")
+    for field_name, column in (
+        ("street", "address1_line1"),
+        ("street2", "address1_line2"),
+        ("zip", "address1_postalcode"),
+        ("city", "address1_city"),
+        ("country_id", "address1_country"),
+        ("state_id", "address1_stateorprovince"),
+    )
+]
+REACH = [
+    pair("phone", "telephone1", rule="phone"),
+    pair("email", "emailaddress1", rule="email"),
+    pair("website", "websiteurl", rule="url"),
+]
+REST = [pair("comment", "description"), pair("active", "statecode")]
+
 CUSTOMER = {
     "name": "CUSTOMER",
     "sequence": 30,
     "model": "res.partner",
     "integration_table": "account",
     "filter_domain": "[('is_company', '=', True), ('partner_share', '=', True)]",
-    "fields": [
-        {"field_name": "is_company", "constant_value": "True"},
-        {
-            "field_name": "name",
-            "integration_column": "name",
-            "required": True,
-            "match_key": True,
-            "match_priority": 3,
-        },
-        {
-            "field_name": "ref",
-            "integration_column": "accountnumber",
-            "match_key": True,
-            "match_priority": 1,
-        },
-        {"field_name": "parent_id", "integration_column": "parentaccountid"},
-        {
-            "field_name": "street",
-            "integration_column": "address1_line1",
-            "group": "address",
-        },
-        {
-            "field_name": "street2",
-            "integration_column": "address1_line2",
-            "group": "address",
-        },
-        {
-            "field_name": "zip",
-            "integration_column": "address1_postalcode",
-            "group": "address",
-            "match_key": True,
-            "match_priority": 3,
-        },
-        {
-            "field_name": "city",
-            "integration_column": "address1_city",
-            "group": "address",
-        },
-        {
-            "field_name": "country_id",
-            "integration_column": "address1_country",
-            "group": "address",
-        },
-        {
-            "field_name": "state_id",
-            "integration_column": "address1_stateorprovince",
-            "group": "address",
-        },
-        {"field_name": "phone", "integration_column": "telephone1", "rule": "phone"},
-        {
-            "field_name": "email",
-            "integration_column": "emailaddress1",
-            "rule": "email",
-            "match_key": True,
-            "match_priority": 2,
-        },
-        {"field_name": "website", "integration_column": "websiteurl", "rule": "url"},
-        {"field_name": "comment", "integration_column": "description"},
-        {"field_name": "active", "integration_column": "statecode"},
-    ],
+    "fields": matched(
+        [
+            constant("is_company", "True"),
+            pair("name", "name", required=True),
+            pair("ref", "accountnumber"),
+            pair("parent_id", "parentaccountid"),
+            *ADDRESS,
+            *REACH,
+            *REST,
+        ],
+        ref=1,
+        email=2,
+        name=3,
+        zip=3,
+    ),
 }
 
 CONTACT = {
@@ -86,66 +84,20 @@ CONTACT = {
     "filter_domain": "[('is_company', '=', False), ('partner_share', '=', True),"
     " ('parent_id.is_company', '=', True), ('type', 'in', ['contact', 'other'])]",
     "integration_filter": "parentcustomerid_account/accountid ne null",
-    "fields": [
-        {"field_name": "is_company", "constant_value": "False"},
-        {
-            "field_name": "name",
-            "integration_column": "firstname,lastname",
-            "rule": "person_name",
-            "required": True,
-            "match_key": True,
-            "match_priority": 1,
-        },
-        {
-            "field_name": "parent_id",
-            "integration_column": "parentcustomerid",
-            "required": True,
-            "match_key": True,
-            "match_priority": 1,
-        },
-        {
-            "field_name": "email",
-            "integration_column": "emailaddress1",
-            "rule": "email",
-            "match_key": True,
-            "match_priority": 2,
-        },
-        {"field_name": "phone", "integration_column": "telephone1", "rule": "phone"},
-        {"field_name": "function", "integration_column": "jobtitle"},
-        {"field_name": "website", "integration_column": "websiteurl", "rule": "url"},
-        {
-            "field_name": "street",
-            "integration_column": "address1_line1",
-            "group": "address",
-        },
-        {
-            "field_name": "street2",
-            "integration_column": "address1_line2",
-            "group": "address",
-        },
-        {
-            "field_name": "zip",
-            "integration_column": "address1_postalcode",
-            "group": "address",
-        },
-        {
-            "field_name": "city",
-            "integration_column": "address1_city",
-            "group": "address",
-        },
-        {
-            "field_name": "country_id",
-            "integration_column": "address1_country",
-            "group": "address",
-        },
-        {
-            "field_name": "state_id",
-            "integration_column": "address1_stateorprovince",
-            "group": "address",
-        },
-        {"field_name": "comment", "integration_column": "description"},
-        {"field_name": "active", "integration_column": "statecode"},
-    ],
+    "fields": matched(
+        [
+            constant("is_company", "False"),
+            pair("name", "firstname,lastname", rule="person_name", required=True),
+            pair("parent_id", "parentcustomerid", required=True),
+            pair("function", "jobtitle"),
+            *REACH,
+            *ADDRESS,
+            *REST,
+        ],
+        name=1,
+        parent_id=1,
+        email=2,
+    ),
 }
 
 DEFAULT_MAPPINGS = (CUSTOMER, CONTACT)

@@ -3,6 +3,8 @@
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 
+from .words import DIRECTIONS
+
 # Never written by a synchronization: they carry rights, secrets or Odoo's own keys.
 FORBIDDEN_FIELDS = {
     "id",
@@ -35,15 +37,7 @@ class IntegrationFieldMapping(models.Model):
         help="Logical name of the Dataverse column. A rule that makes several values "
         "of one takes several columns, separated by commas.",
     )
-    direction = fields.Selection(
-        [
-            ("bidirectional", "Bidirectional"),
-            ("to_integration", "To Dataverse"),
-            ("from_integration", "From Dataverse"),
-        ],
-        required=True,
-        default="bidirectional",
-    )
+    direction = fields.Selection(DIRECTIONS, required=True, default="bidirectional")
     constant_value = fields.Char(
         help="Given to new records, and wherever the value is missing. With a field "
         "only, it goes to Odoo; with a column only, to Dataverse.",

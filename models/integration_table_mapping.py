@@ -7,6 +7,7 @@ from odoo.exceptions import ValidationError
 from odoo.fields import Domain
 
 from .default_mappings import DEFAULT_MAPPINGS
+from .words import DIRECTIONS
 
 # Records of these models carry rights or configuration: they are never synchronized,
 # whoever asks.
@@ -50,15 +51,7 @@ class IntegrationTableMapping(models.Model):
     integration_table = fields.Char(
         "Dataverse Table", required=True, help="Logical name, for instance account."
     )
-    direction = fields.Selection(
-        [
-            ("bidirectional", "Bidirectional"),
-            ("to_integration", "To Dataverse"),
-            ("from_integration", "From Dataverse"),
-        ],
-        required=True,
-        default="bidirectional",
-    )
+    direction = fields.Selection(DIRECTIONS, required=True, default="bidirectional")
     synch_only_coupled = fields.Boolean(
         "Synch. Only Coupled Records",
         default=True,
