@@ -70,7 +70,7 @@ class IntegrationJournal(models.Model):
             )
 
     @api.model
-    def _drop_triggers(self, model_names, *, function=False):
+    def _drop_triggers(self, model_names):
         """Stop the journal of these models and forget what it holds of them."""
         for model_name in model_names:
             if model_name not in self.env:
@@ -86,8 +86,11 @@ class IntegrationJournal(models.Model):
             self.env.cr.execute(
                 "DELETE FROM integration_journal WHERE res_model = %s", [model_name]
             )
-        if function:
-            self.env.cr.execute("DROP FUNCTION integration_journal_append() CASCADE")
+
+    @api.model
+    def _drop_function(self):
+        """Leave nothing behind in PostgreSQL, not even a trigger that was missed."""
+        self.env.cr.execute("DROP FUNCTION integration_journal_append() CASCADE")
 
     @api.model
     def _trigger_name(self, event):
