@@ -284,7 +284,7 @@ Dataverse  {announced["url"]}  (the simulator; CA {announced["ca"]})
 
 Try next:
   Contacts > {made.accounts[0]["name"]}: change the telephone, Action > Synchronize Now.
-  Dataverse > Integration Table Mappings: directions, filters, field mappings, Preview.
+  Dataverse > Integration Table Mappings: directions, filters, policies, field mappings.
   Dataverse > Couplings, Jobs, Errors: what was done, and what waits for you.
 """,
             flush=True,

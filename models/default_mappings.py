@@ -22,7 +22,11 @@ def pair(field_name, integration_column, **options):
 
 def constant(field_name, value):
     """A value that every new Odoo record gets."""
-    return {"field_name": field_name, "constant_value": value}
+    return {
+        "field_name": field_name,
+        "constant_value": value,
+        "direction": "from_integration",
+    }
 
 
 def matched(pairs, **priorities):
