@@ -100,8 +100,8 @@ class IntegrationJournal(models.Model):
     def _mark(self):
         """The position of the journal now, for :meth:`_forget_own`."""
         self.env.cr.execute(
-            "SELECT COALESCE(MAX(id), 0) FROM integration_journal"
-            " WHERE transaction = pg_current_xact_id()"
+            "SELECT CASE WHEN is_called THEN last_value ELSE 0 END"
+            " FROM integration_journal_id_seq"
         )
         return self.env.cr.fetchone()[0]
 
