@@ -140,7 +140,7 @@ class IntegrationPlan(models.AbstractModel):
             values = {name: values[name] for name in values if name in names}
             problems = [p for p in problems if p.group in {g.key for g in groups}]
         broken = {problem.group for problem in problems}
-        inactive = odoo.get("active") is False
+        inactive = odoo.get("active") is False and item.coupling is None
         item.values = values
         item.groups = tuple(group for group in groups if group.key not in broken)
         self._report_problems(session, item, problems)

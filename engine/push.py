@@ -44,6 +44,9 @@ class IntegrationPush(models.AbstractModel):
             }
             if item.action == "recreate_dataverse":
                 self.env["integration.tombstone"]._bury(item.coupling, "deleted")
+                item.former = {
+                    name: item.coupling[name] for name in ("external_id", "base")
+                }
                 item.coupling.write({**vals, "etag": False, "base": False})
             else:
                 new.append(item)
@@ -107,12 +110,15 @@ class IntegrationPush(models.AbstractModel):
 
     @api.model
     def _creatable(self, session, values):
-        """The values that a new row can be given."""
-        return {
-            column: value
-            for column, value in values.items()
-            if session.table.columns[column].creatable
-        }
+        """The values that a new row can be given.
+
+        Where the state cannot be given, neither can the reason that goes with it.
+        """
+        columns = session.table.columns
+        refused = {name for name in values if not columns[name].creatable}
+        if any(columns[name].type == "State" for name in refused):
+            refused |= {name for name in values if columns[name].type == "Status"}
+        return {name: value for name, value in values.items() if name not in refused}
 
     # -- the request ------------------------------------------------------------------
 
@@ -186,7 +192,7 @@ class IntegrationPush(models.AbstractModel):
             session, row.values
         )
         if item.action in WRITES:
-            base = sync.Base.of(item.groups, item.odoo, returned)
+            base = self._base_of_new(session, item, returned)
             session.counts["inserted"] += 1
             session.counts["coupled"] += item.action == "create_dataverse"
         else:
@@ -203,6 +209,25 @@ class IntegrationPush(models.AbstractModel):
                 "last_synch": fields.Datetime.now(),
             }
         )
+
+    @api.model
+    def _base_of_new(self, session, item, returned):
+        """What both sides agree on once a row was created.
+
+        A row begins active, whatever it was given: where the record says otherwise,
+        that counts as a change that is still to be sent, and is looked at next.
+        """
+        base = sync.Base.of(item.groups, item.odoo, returned)
+        for group in item.groups:
+            if self._creatable(session, dict.fromkeys(group.columns)):
+                continue
+            given = group.to_odoo(returned)
+            if given != group.values("odoo", item.odoo):
+                base = base.merge(group, given, returned)
+                self.env["integration.inbox"]._put_hints(
+                    session.mapping, res_ids=[item.res_id]
+                )
+        return base
 
     @api.model
     def _failed(self, session, item, error):
@@ -247,10 +272,20 @@ class IntegrationPush(models.AbstractModel):
             )
         elif creating:
             # A definite refusal: nothing was made, nothing is to be looked for.
-            item.coupling.unlink()
-            item.coupling = item.external_id = None
+            self._withdraw(session, item)
         item.failures.append(vals)
         return None
+
+    @api.model
+    def _withdraw(self, session, item):
+        """A new row was refused: leave the coupling as it was before the attempt."""
+        if item.former:
+            self.env["integration.tombstone"]._forget(session.mapping, [item.res_id])
+            item.coupling.write({**item.former, "reserved": False})
+            item.external_id = item.former["external_id"]
+        else:
+            item.coupling.unlink()
+            item.coupling = item.external_id = None
 
     @api.model
     def _look_again(self, session, item):

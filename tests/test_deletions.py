@@ -76,6 +76,49 @@ class TestDeletions(DataverseCase):
         self.assertEqual((restored.name, restored.phone), ("Acme", "1"))
         self.assertQuiet()
 
+    def test_an_archived_record_is_restored_archived(self):
+        """Found by a random history: it was left coupled to a row that is gone."""
+        self.customers.deletion_policy = "restore"
+        partner, row_id = self.pair(telephone1="1")
+        self.person.delete("account", row_id)
+        partner.action_archive()
+        self.customers.update_conflict_policy = "send"
+        self.synchronize(self.customers)
+        self.assertEqual(
+            self.person.read(
+                "account", self.coupled(partner), "statecode", "telephone1"
+            ),
+            {"statecode": 1, "telephone1": "1"},
+        )
+        self.assertFalse(partner.active)
+        self.assertQuiet()
+
+    def test_a_refused_restoration_can_be_tried_again(self):
+        self.customers.deletion_policy = "restore"
+        partner, row_id = self.pair(telephone1="1")
+        self.person.delete("account", row_id)
+        rule = {"table": "account", "column": "name", "reject": "Not now"}
+        self.simulator.rules("plug-ins", rule)
+        self.synchronize(self.customers)
+        error = partner.coupling_ids.error_ids
+        self.assertIn("Not now", error.message)
+        self.simulator.rules("plug-ins")
+        error.action_retry()
+        self.synchronize(self.customers)
+        self.assertTrue(self.exists(self.coupled(partner)))
+        self.assertEqual(error.state, "resolved")
+
+    def test_an_inactive_row_is_restored_archived(self):
+        """Found by a random history: the change wins over the deletion."""
+        self.customers.update_conflict_policy = "get"
+        partner, row_id = self.pair(telephone1="1")
+        self.person.write("account", row_id, statecode=1, statuscode=2)
+        partner.unlink()
+        self.synchronize(self.customers)
+        restored = self.partner_of(row_id)
+        self.assertEqual((restored.name, restored.active), ("Acme", False))
+        self.assertQuiet()
+
     def test_manual_policy_asks_and_obeys(self):
         self.customers.deletion_policy = "manual"
         partner, row_id = self.pair()
