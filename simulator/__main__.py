@@ -11,6 +11,7 @@ from pathlib import Path
 from .app import App
 from .identity import load_or_create
 from .initial_rows import SampleSize
+from .limits import Limits
 from .organization import Organization
 from .server import serve
 
@@ -35,7 +36,7 @@ def main() -> None:
         try:
             run(
                 serve(
-                    App(organization),
+                    App(organization, Limits(enforced=arguments.service_protection)),
                     arguments.host,
                     arguments.port,
                     arguments.http_port,
@@ -64,6 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--contacts", type=int, default=600)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--empty", action="store_true", help="no sample data")
+    parser.add_argument(
+        "--service-protection",
+        action="store_true",
+        help="enforce 6,000 requests, 1,200 s of work and 52 requests at once",
+    )
     parser.add_argument(
         "--exit-with-parent", action="store_true", help="end when stdin closes"
     )

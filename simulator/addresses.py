@@ -79,7 +79,8 @@ def parse_reference(schema: Schema, text: str) -> tuple[Table, Key]:
 
     Raises DataverseError if it is none, or names no entity set.
     """
-    match = _ADDRESS.fullmatch(unquote(text).rsplit("/", 1)[-1])
+    address = unquote(text) if isinstance(text, str) else ""
+    match = _ADDRESS.fullmatch(address.rsplit("/", 1)[-1])
     if not match:
         raise errors.bad_request(f"Invalid URI for a row: '{text}'.")
     table = schema.sets.get(match["set"])

@@ -8,18 +8,35 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from . import addresses, batch, errors, preferences, query
+from . import (
+    addresses,
+    batch,
+    csdl,
+    duplicates,
+    errors,
+    metadata_query,
+    preferences,
+    query,
+)
+from .actions import ACTIONS, Actions
 from .faults import Faults
+from .fetch import Fetch
 from .filters import Sql
 from .messages import Request, Response
+from .metadata import SETS
 from .organization import Organization
 from .query import Options
 from .reader import View
 from .rows import Conditions, etag
 from .schema import Table
+from .sql import to_fetch
+from .tokens import parse_page_token
+from .values import GUID
+from .webhooks import Webhooks
 
 MAXIMUM_URL = 32_768
 _SEGMENT = re.compile(r"(?P<name>[$\w.]+)(?:\((?P<key>.*)\))?", re.DOTALL)
@@ -31,41 +48,49 @@ _BULK = {
 }
 
 
-_IMPERSONATION = frozenset(("callerobjectid", "mscrmcallerid"))
-# Parts of the real API that are still missing here; others are unknown to both.
-_NOT_YET = frozenset(
-    "$metadata Merge BulkDelete GlobalOptionSetDefinitions RelationshipDefinitions "
-    "RetrieveMetadataChanges".split()
-)
+# Header -> the column of the user it names.
+_IMPERSONATION = {
+    "callerobjectid": "azureactivedirectoryobjectid",
+    "mscrmcallerid": "systemuserid",
+}
 
 
 class Api:
     """``handle`` never raises for what a client can do wrong."""
 
-    def __init__(self, organization: Organization, faults: Faults) -> None:
+    def __init__(
+        self, organization: Organization, faults: Faults, webhooks: Webhooks
+    ) -> None:
         self.organization = organization
+        self.webhooks = webhooks
         self.faults = faults
         self.schema = organization.schema
         self.rows = organization.rows
         self.reader = organization.reader
         self.changes = organization.changes
+        self.fetch = Fetch(organization.reader)
         self.metadata = organization.metadata
+        self.actions = Actions(organization.rows, organization.reader)
 
     def handle(self, request: Request) -> Response:
+        before = self.organization.store.version
         try:
             with self.organization.store.transaction():
-                response = self._answer(request)
+                response = self._answer(self._for_another_user(request))
         except errors.DataverseError as error:
             response = Response.of_error(error)
         response.headers["OData-Version"] = "4.0"
+        after = self.organization.store.version
+        if after != before and "tag=" in request.query:
+            tag = dict(parse_qsl(request.query)).get("tag", "")
+            self.webhooks.tag(before, after, tag)
         return response
 
     def handle_batch(self, request: Request) -> Response:
         """``$batch``; each request in it is handled like one of its own."""
         try:
-            return batch.execute(
-                self._handle_in_batch, self.organization.store, request
-            )
+            outer = self._for_another_user(request)
+            return batch.execute(self._handle_in_batch, self.organization.store, outer)
         except errors.DataverseError as error:
             return Response.of_error(error)
 
@@ -73,6 +98,19 @@ class Api:
         url = f"{request.path}?{request.query}" if request.query else request.path
         fault = self.faults.take(request.method, url, request.body, in_batch=True)
         return (fault and fault.response()) or self.handle(request)
+
+    def _for_another_user(self, request: Request) -> Request:
+        """The request as one of the user that the headers name, if they name one."""
+        for header, column in _IMPERSONATION.items():
+            value = request.headers.get(header)
+            if value is not None:
+                if not GUID.fullmatch(value.strip("{}")):
+                    raise errors.bad_request(f"The value of {header} is not a GUID.")
+                actor = request.caller.behind or request.caller
+                security = self.organization.security
+                caller = security.impersonated(actor, column, value.strip("{}"))
+                return replace(request, caller=caller)
+        return request
 
     # -- addresses -----------------------------------------------------------------
 
@@ -86,12 +124,13 @@ class Api:
             return self._service_document(request)
         if not match:
             raise errors.segment_not_found(first)
-        if match["name"] in _NOT_YET:
-            raise errors.not_implemented(match["name"])
-        if not _IMPERSONATION.isdisjoint(request.headers):
-            raise errors.not_implemented("Impersonation")
-        if match["name"] == "EntityDefinitions":
+        if first == "$metadata" and not rest:
+            return self._model(request)
+        if match["name"] in SETS:
             return self._metadata(request, path)
+        if match["name"] in ACTIONS and not rest and match["key"] is None:
+            _only(request, "POST")
+            return _done(self.actions.run(match["name"], request))
         if match["name"] in _FUNCTIONS and not rest:
             _only(request, "GET")
             return _FUNCTIONS[match["name"]](self, request, match["key"] or "")
@@ -141,6 +180,9 @@ class Api:
         row_id = self._find(table, key)
         match = _SEGMENT.fullmatch(rest[0])
         name, below = (match["name"] if match else rest[0]), rest[1:]
+        if name.startswith("Microsoft.Dynamics.CRM.") and not below:
+            _only(request, "POST")
+            return _done(self.actions.run_bound(name, table, row_id, request))
         if name in table.columns and not below and name not in table.navigations:
             return self._property(request, table, row_id, name)
         if name in table.navigations:
@@ -178,11 +220,27 @@ class Api:
             or options.deltatoken
             or (options.skiptoken and 'istracking="True"' in options.skiptoken)
         )
-        if tracking:
+        if options.fetch_xml is not None:
+            text = self.fetch.page(table, options.fetch_xml, view)
+        elif options.sql is not None:
+            text = self._sql_page(table, options, view)
+        elif tracking:
             text = self.changes.page(table, options, view)
         else:
             text = self.reader.page(table, options, view, table.entity_set)
         return Response.of_json(text, headers=_applied(view))
+
+    def _sql_page(self, table: Table, options: Options, view: View) -> str:
+        token = parse_page_token(options.skiptoken) if options.skiptoken else None
+        start = token.number() if token else 0
+        text, following = self.fetch.sql_page(
+            table, to_fetch(options.sql or ""), view, start
+        )
+        if following:
+            link = options.link(skiptoken=following.text(table.primary_id))
+            link = json.dumps(f"{view.api_url}/{table.entity_set}?{link}")
+            text += f',"@odata.nextLink":{link}'
+        return text + "}"
 
     def _retrieve(self, request: Request, table: Table, row_id: str) -> Response:
         options, view = self._reading(request)
@@ -251,14 +309,22 @@ class Api:
 
     def _create(self, request: Request, table: Table) -> Response:
         row_id = self.rows.create(table, request.json(), request.caller)
+        self._refuse_duplicate(request, table, row_id)
         return self._written(request, table, row_id, row_id, created=True)
 
     def _upsert(self, request: Request, table: Table, key: addresses.Key) -> Response:
         row_id, created = self.rows.upsert(
             table, key, request.json(), request.caller, _conditions(request)
         )
+        self._refuse_duplicate(request, table, row_id)
         shown = row_id if key.row_id else key.text
         return self._written(request, table, row_id, shown, created=created)
+
+    def _refuse_duplicate(self, request: Request, table: Table, row_id: str) -> None:
+        """Only who asks for it has duplicates detected; the write is then undone."""
+        wish = request.headers.get("mscrm.suppressduplicatedetection", "true")
+        if wish.lower() == "false":
+            duplicates.refuse(self.organization.store, table, row_id)
 
     def _written(
         self, request: Request, table: Table, row_id: str, shown: str, *, created: bool
@@ -365,6 +431,21 @@ class Api:
             _json(self.metadata.read(path, options, request.api_url))
         )
 
+    def _model(self, request: Request) -> Response:
+        _only(request, "GET")
+        annotated = dict(parse_qsl(request.query)).get("annotations") == "true"
+        body = csdl.document(self.schema, annotations=annotated)
+        return Response(200, {"Content-Type": "application/xml"}, body)
+
+    def _metadata_changes(self, request: Request, arguments: str) -> Response:
+        """All definitions the query finds: no deltas, so a client stamp is ignored."""
+        given = dict(parse_qsl(request.query))
+        name = re.search(r"\bQuery\s*=\s*(@\w+)", unquote(arguments))
+        asked = metadata_query.parse(given.get(name[1]) if name else None)
+        stamp = f"{self.organization.store.version}!{self.organization.clock.text()}"
+        answer = self.metadata.changes(asked, stamp, request.api_url)
+        return Response.of_json(_json(answer))
+
     def _service_document(self, request: Request) -> Response:
         _only(request, "GET")
         entries = [
@@ -448,6 +529,7 @@ _FUNCTIONS = {
     "WhoAmI": Api._who_am_i,
     "RetrieveCurrentOrganization": Api._current_organization,
     "RetrieveTotalRecordCount": Api._total_record_count,
+    "RetrieveMetadataChanges": Api._metadata_changes,
 }
 
 
@@ -464,6 +546,11 @@ def _json(value: Any) -> str:
     if isinstance(value, _Literal):
         return value.text  # type: ignore[attr-defined]
     return json.dumps(value, ensure_ascii=False)
+
+
+def _done(result: dict[str, Any] | None) -> Response:
+    """The answer of an action, with or without a value."""
+    return Response(204) if result is None else Response.of_json(_json(result))
 
 
 def _segments(path: str) -> list[str]:

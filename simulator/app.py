@@ -22,28 +22,33 @@ from .api import Api
 from .authority import Authority, InvalidToken
 from .control import Control
 from .faults import Fault, Faults
+from .limits import Limits, ServiceProtection
 from .messages import Request, Response
 from .organization import Organization
+from .webhooks import Webhooks
 
 _logger = logging.getLogger(__name__)
 _API = re.compile(r"(/api/data/v9\.[0-2])(?:/(.*))?", re.DOTALL)
 _LOGGED_REQUESTS = 200_000
-_WINDOW_SECONDS = 300
-_BURST_LIMIT = 8000
 
 
 class App:
     """``scope["transport"]`` (see server.py) lets a fault cut the connection."""
 
-    def __init__(self, organization: Organization) -> None:
+    def __init__(
+        self, organization: Organization, limits: Limits | None = None
+    ) -> None:
         self.organization = organization
         self.authority = Authority(organization.identity, organization.clock)
         self.faults = Faults()
         self.log: deque[dict[str, Any]] = deque(maxlen=_LOGGED_REQUESTS)
-        self.api = Api(organization, self.faults)
-        control = Control(organization, self.faults, self.log)
+        self.webhooks = Webhooks(organization)
+        self.api = Api(organization, self.faults, self.webhooks)
+        self.protection = ServiceProtection(limits or Limits())
+        control = Control(
+            organization, self.faults, self.protection, self.webhooks, self.log
+        )
         self._others = Starlette(routes=[*self.authority.routes(), *control.routes()])
-        self._bursts = _Bursts()
         self._cookie = f"ARRAffinity={uuid.uuid4().hex}; path=/; secure; HttpOnly"
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -60,27 +65,58 @@ class App:
         url = f"{path}?{query}" if query else path
         entry = {"method": method, "path": url, "client": None, "batch": 0}
         fault = self.faults.take(method, url, body)
-        if fault and fault.delay_ms:
-            await asyncio.sleep(fault.delay_ms / 1000)
+        try:
+            entry["client"] = self._client(headers, base_url)
+            refusal = None
+        except _Unauthorized as error:
+            refusal = error.response
         response = None
-        if not (fault and fault.drop == "before"):
-            response = fault.response() if fault else None
-            if response is None:
-                response = self._work(
-                    entry, method, path, query, headers, body, base_url + match[1]
-                )
+        with self.protection.running(entry["client"]):
+            if fault and fault.delay_ms:
+                await asyncio.sleep(fault.delay_ms / 1000)
+            if not (fault and fault.drop == "before"):
+                response = (fault.response() if fault else None) or refusal
+                if response is None:
+                    response = self._work(
+                        entry["client"],
+                        method,
+                        path,
+                        query,
+                        headers,
+                        body,
+                        base_url + match[1],
+                    )
+                    self.webhooks.tell(headers.get("host", "localhost"))
+                    if fault:
+                        address = f"{base_url}{match[1]}/{url}"
+                        response = fault.spoil(response, address)
+        seconds = time.perf_counter() - started
+        if entry["client"]:
+            now = self.organization.clock.now()
+            self.protection.record(entry["client"], now, seconds)
         entry["status"] = response.status if response else None
         entry["batch"] = response.operations if response else 0
-        entry["milliseconds"] = round((time.perf_counter() - started) * 1000, 3)
+        entry["milliseconds"] = round(seconds * 1000, 3)
         self.log.append(entry)
         if response is None or (fault and fault.drop):
             await _cut(scope, receive)
             return
         await self._send(scope, receive, send, response, entry["client"], fault)
 
+    def _client(self, headers: dict[str, str], base_url: str) -> str:
+        """The client id of the request's token. Raises _Unauthorized."""
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not token:
+            raise _Unauthorized(self.authority.challenge(base_url))
+        try:
+            return self.authority.client_of(token.strip())
+        except InvalidToken as error:
+            challenge = self.authority.challenge(base_url, str(error))
+            raise _Unauthorized(challenge) from None
+
     def _work(
         self,
-        entry: dict[str, Any],
+        client_id: str,
         method: str,
         path: str,
         query: str,
@@ -88,17 +124,8 @@ class App:
         body: bytes,
         api_url: str,
     ) -> Response:
-        base_url = api_url.partition("/api/")[0]
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            challenge = self.authority.challenge(base_url)
-            return Response(401, {"WWW-Authenticate": challenge})
         try:
-            entry["client"] = client_id = self.authority.client_of(token.strip())
-        except InvalidToken as error:
-            challenge = self.authority.challenge(base_url, str(error))
-            return Response(401, {"WWW-Authenticate": challenge})
-        try:
+            self.protection.admit(client_id, self.organization.clock.now())
             caller = self.organization.caller(client_id)
             request = Request(method, path, query, headers, body, caller, api_url)
             if path == "$batch":
@@ -124,7 +151,6 @@ class App:
         fault: Fault | None,
     ) -> None:
         request_id = str(uuid.uuid4())
-        remaining = self._bursts.remaining(client_id, self.organization.clock.now())
         headers = {
             "Cache-Control": "no-cache",
             "Expires": "-1",
@@ -133,10 +159,7 @@ class App:
             "REQ_ID": f"{request_id},{request_id}",
             "AuthActivityId": request_id,
             "x-ms-service-request-id": f"{request_id},{request_id}",
-            "x-ms-dop-hint": "4",
-            # The thousands separator is what live organizations send.
-            "x-ms-ratelimit-time-remaining-xrm-requests": "1,200.00",
-            "x-ms-ratelimit-burst-remaining-xrm-requests": str(remaining),
+            **self.protection.headers(client_id),
             "OData-Version": "4.0",
             **response.headers,
             "Content-Length": str(len(response.body)),
@@ -161,19 +184,12 @@ class App:
         await send({"type": "http.response.body", "body": response.body})
 
 
-class _Bursts:
-    """Requests left for each client in the current window of 300 seconds."""
+class _Unauthorized(Exception):
+    """``response`` tells the client where to get a token."""
 
-    def __init__(self) -> None:
-        self._window = 0
-        self._used: dict[str | None, int] = {}
-
-    def remaining(self, client_id: str | None, now: float) -> int:
-        window = int(now // _WINDOW_SECONDS)
-        if window != self._window:
-            self._window, self._used = window, {}
-        self._used[client_id] = self._used.get(client_id, 0) + 1
-        return max(_BURST_LIMIT - self._used[client_id], 0)
+    def __init__(self, challenge: str) -> None:
+        super().__init__(challenge)
+        self.response = Response(401, {"WWW-Authenticate": challenge})
 
 
 def _headers(scope: Any) -> dict[str, str]:

@@ -204,7 +204,7 @@ def _operation(outer: Request, headers: dict[str, str], content: bytes) -> _Oper
         raise errors.bad_request(
             f"Invalid request line '{line.decode('latin-1')}' in the batch."
         )
-    if rest.startswith(b"\r\n"):
+    if not rest or rest.startswith(b"\r\n"):  # no headers, perhaps not even the line
         inner_headers, body = {}, rest[2:]
     else:
         inner_headers, body = _headers_and_content(rest)

@@ -6,9 +6,10 @@ Plain JSON, loopback only, no authentication. See README.md for the list.
 from __future__ import annotations
 
 import re
+import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from starlette.requests import Request
@@ -16,8 +17,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from .faults import Faults
+from .limits import Limits, ServiceProtection
 from .organization import Organization
 from .security import ACCESS_RIGHTS, DEPTHS
+from .webhooks import Webhooks
 
 _LOOPBACK = ("127.0.0.1", "::1")
 
@@ -26,10 +29,17 @@ class Control:
     """Small and orthogonal: each address reads or replaces one thing."""
 
     def __init__(
-        self, organization: Organization, faults: Faults, log: deque[dict[str, Any]]
+        self,
+        organization: Organization,
+        faults: Faults,
+        protection: ServiceProtection,
+        webhooks: Webhooks,
+        log: deque[dict[str, Any]],
     ) -> None:
         self.organization = organization
         self.faults = faults
+        self.protection = protection
+        self.webhooks = webhooks
         self.log = log
 
     def routes(self) -> Iterable[Route]:
@@ -42,6 +52,11 @@ class Control:
             ("/clock", ["GET", "POST"], self._clock),
             ("/faults", ["GET", "PUT"], self._faults),
             ("/plug-ins", ["GET", "PUT"], self._plug_ins),
+            ("/limits", ["GET", "PUT"], self._limits),
+            ("/webhooks", ["GET", "PUT"], self._webhooks),
+            ("/organization", ["PUT"], self._organization),
+            ("/snapshot", ["POST"], self._snapshot),
+            ("/restore", ["POST"], self._restore),
             ("/reset", ["POST"], self._reset),
         ):
             yield Route(f"/simulator{path}", _guarded(endpoint), methods=methods)
@@ -110,11 +125,39 @@ class Control:
             self.organization.plug_ins.define(await request.json())
         return self.organization.plug_ins.definitions
 
+    async def _limits(self, request: Request) -> Any:
+        if request.method == "PUT":
+            self.protection.set(Limits(**(await request.json())))
+        return asdict(self.protection.limits)
+
+    async def _webhooks(self, request: Request) -> Any:
+        if request.method == "PUT":
+            self.webhooks.timeout = float((await request.json())["timeout_seconds"])
+        return self.webhooks.listing()
+
+    async def _organization(self, request: Request) -> Any:
+        """Another organization has moved in behind the address."""
+        wish = await request.json()
+        self.organization.id = str(uuid.UUID(wish["id"]))
+        self.organization.name = str(wish.get("name", self.organization.name))
+        return None
+
+    async def _snapshot(self, request: Request) -> Any:
+        self.organization.store.take_snapshot()
+        return None
+
+    async def _restore(self, request: Request) -> Any:
+        self.organization.store.restore_snapshot()
+        self.webhooks.reset()
+        return None
+
     async def _reset(self, request: Request) -> Any:
         wish = await request.json() if await request.body() else {}
         self.faults.define([])
+        self.protection.reset()
         self.log.clear()
         self.organization.reset(replace(self.organization.sample, **wish))
+        self.webhooks.reset()
         return None
 
 

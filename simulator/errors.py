@@ -120,6 +120,132 @@ def account_loop() -> DataverseError:
     )
 
 
+def duplicate_found() -> DataverseError:
+    return DataverseError(
+        412,
+        "0x80040333",
+        "A record was not created or updated because a duplicate of the current record "
+        "already exists.",
+    )
+
+
+def state_set_by_action(table: str, state: str, message: str) -> DataverseError:
+    """The opportunity's code is documented; the other tables' is the general one."""
+    return DataverseError(
+        400,
+        "0x80100005" if table == "opportunity" else "0x80040203",
+        f"This message can not be used to set the state of {table} to {state}. In "
+        f"order to set state of {table} to {state}, use the {message} message instead.",
+    )
+
+
+def message_not_supported(message: str, table: str) -> DataverseError:
+    return DataverseError(
+        400,
+        "0x80040800",
+        f"The '{message}' method does not support entities of type '{table}'. "
+        "MessageProcessorCache returned MessageProcessor.Empty.",
+    )
+
+
+def product_without_number() -> DataverseError:
+    return DataverseError(400, "0x80043b05", "The product number can not be null.")
+
+
+def product_number_exists() -> DataverseError:
+    return DataverseError(
+        400,
+        "0x80043b06",
+        "The specified product ID conflicts with the product ID of an existing record. "
+        "Specify a different product ID and try again.",
+    )
+
+
+def product_without_unit_group() -> DataverseError:
+    return DataverseError(
+        400, "0x80043b13", "The unit schedule id of the product is missing."
+    )
+
+
+def product_not_in_draft() -> DataverseError:
+    return DataverseError(
+        400,
+        "0x8004F995",
+        "Product, product family and bundle can only be updated in draft state.",
+    )
+
+
+# (state before, state after) -> (code, message); 0 active, 1 retired, 2 draft.
+PRODUCT_STATE_CHANGES = {
+    (0, 2): ("0x8004F912", "You can't set a published product to the draft state."),
+    (1, 0): ("0x8004F977", "You can't set a retired property to an active state."),
+    (1, 2): (
+        "0x8004F979",
+        "It is not possible to move product from Retired to Draft State.",
+    ),
+    (2, 1): (
+        "0x8004F978",
+        "You can't retire this product because {0} is in draft state. A product should "
+        "be in Active/ Under Revision state for retiring.",
+    ),
+    (2, 3): ("0x8004F913", "You can't revise a draft or a retired product."),
+}
+
+
+def product_state_change(before: int, after: int, name: str) -> DataverseError:
+    code, message = PRODUCT_STATE_CHANGES[before, after]
+    return DataverseError(400, code, message.format(name))
+
+
+def merge_with_itself() -> DataverseError:
+    return DataverseError(
+        400,
+        "0x80045305",
+        "Merge cannot be performed on master and sub-entities that are identical.",
+    )
+
+
+def merge_of_inactive() -> DataverseError:
+    return DataverseError(
+        400, "0x80045304", "Merge cannot be performed on entity that is inactive."
+    )
+
+
+def merge_makes_circle() -> DataverseError:
+    return DataverseError(400, "0x80045300", "Merge could create cyclical parenting.")
+
+
+def merge_changes_parent() -> DataverseError:
+    return DataverseError(
+        400,
+        "0x80045316",
+        "Merge warning: sub-entity will be differently parented.",
+    )
+
+
+def closing_without_row(table: str) -> DataverseError:
+    """Only the opportunity has a code of its own."""
+    code = "0x80043b15" if table == "opportunity" else "0x80040203"
+    return DataverseError(400, code, f"The {table} id is missing or invalid.")
+
+
+def already_closed(table: str, state: int) -> DataverseError:
+    """Only the opportunity has a code of its own."""
+    if table == "opportunity":
+        return DataverseError(400, "0x80040515", "The opportunity is already closed.")
+    return DataverseError(
+        400, "0x80040203", f"The {table} cannot be closed in its state {state}."
+    )
+
+
+def opportunity_has_open_quotes() -> DataverseError:
+    return DataverseError(400, "0x80040516", "The opportunity cannot be closed.")
+
+
+def lead_already_closed() -> DataverseError:
+    return DataverseError(400, "0x80040519", "The lead is already closed.")
+
+
 # -- values ------------------------------------------------------------------------
 
 
@@ -224,6 +350,22 @@ def unknown_property(entity_set: str, name: str) -> DataverseError:
     )
 
 
+def unreadable_nested(entity_set: str, name: str) -> DataverseError:
+    return payload(
+        entity_set, f"The value of the navigation property '{name}' cannot be read."
+    )
+
+
+def deep_update(name: str) -> DataverseError:
+    return bad_request(
+        f"Deep update of navigation properties is not allowed. Navigation: '{name}'."
+    )
+
+
+def too_deep() -> DataverseError:
+    return bad_request("The related rows of the payload are nested too deeply.")
+
+
 def wrong_type(entity_set: str, value: object, expected: str) -> DataverseError:
     return payload(
         entity_set,
@@ -242,6 +384,36 @@ def unknown_query_property(name: str, table: str) -> DataverseError:
     return bad_request(
         f"Could not find a property named '{name}' on type "
         f"'Microsoft.Dynamics.CRM.{table}'."
+    )
+
+
+def no_entity(name: str) -> DataverseError:
+    return DataverseError(
+        404,
+        "0x80041102",
+        f"The entity with a name = '{name}' with namemapping = 'Logical' was not found "
+        "in the MetadataCache.",
+    )
+
+
+def no_attribute(table: str, name: str) -> DataverseError:
+    return DataverseError(
+        400,
+        "0x80041103",
+        f"'{table}' entity doesn't contain attribute with Name = '{name}' and "
+        "NameMapping = 'Logical'.",
+    )
+
+
+def too_many_conditions() -> DataverseError:
+    return DataverseError(
+        400, "0x8004430C", "Number of conditions in query exceeded maximum limit."
+    )
+
+
+def too_many_links() -> DataverseError:
+    return DataverseError(
+        400, "0x8004430D", "Number of link entities in query exceeded maximum limit."
     )
 
 
@@ -271,6 +443,46 @@ def not_implemented(what: str) -> DataverseError:
     """Real Dataverse can do this, the simulator cannot yet: never a silent guess."""
     return DataverseError(
         501, "0x80060885", f"{what} is not supported by this simulator."
+    )
+
+
+# -- service protection ------------------------------------------------------------
+
+
+def too_many_requests(limit: int, window: int, wait: int) -> DataverseError:
+    return DataverseError(
+        429,
+        "0x80072322",
+        f"Number of requests exceeded the limit of {limit} over time window of "
+        f"{window} seconds.",
+        {"Retry-After": str(wait)},
+    )
+
+
+def too_much_time(limit: float, window: int, wait: int) -> DataverseError:
+    return DataverseError(
+        429,
+        "0x80072321",
+        "Combined execution time of incoming requests exceeded limit of "
+        f"{limit * 1000:,.0f} milliseconds over time window of {window} seconds. "
+        "Decrease number of concurrent requests or reduce the duration of requests "
+        "and try again later.",
+        {"Retry-After": str(wait)},
+    )
+
+
+def too_many_at_once(limit: int) -> DataverseError:
+    return DataverseError(
+        429,
+        "0x80072326",
+        f"Number of concurrent requests exceeded the limit of {limit}.",
+        {"Retry-After": "1"},
+    )
+
+
+def no_metadata(key: str) -> DataverseError:
+    return DataverseError(
+        404, "0x80040217", f"Could not find a metadata definition with the key {key}."
     )
 
 
@@ -306,6 +518,13 @@ def not_a_member() -> DataverseError:
     return DataverseError(
         403, "0x80072560", "The user is not a member of the organization."
     )
+
+
+def no_such_user(column: str, value: str) -> DataverseError:
+    """A directory object that is nobody here, or a user id that does not exist."""
+    if column == "systemuserid":
+        return row_not_found("systemuser", value)
+    return not_a_member()
 
 
 def user_disabled(user_id: str) -> DataverseError:

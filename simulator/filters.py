@@ -46,6 +46,7 @@ _LITERAL_TYPES = {
     ast.Date: "Edm.Date",
     ast.DateTime: "Edm.DateTimeOffset",
 }
+MAXIMUM_CONDITIONS = 500
 _NUMBERS = ("Integer", "BigInt", "Money", "Decimal", "Double")
 _ACCEPTED_LITERALS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("String", "Memo", "MultiSelectPicklist"), (ast.String,)),
@@ -62,7 +63,8 @@ def parse(text: str) -> Any:
     """The syntax tree of a filter. Raises DataverseError (0x80060888)."""
     try:
         return ODataParser().parse(ODataLexer().tokenize(_to_plain_odata(text)))
-    except ODataException as error:
+    # With sly 0.5 odata-query stumbles over the token that it wants to complain of.
+    except (ODataException, AttributeError) as error:
         raise errors.bad_request(f"Syntax error in '{text}': {error}") from error
 
 
@@ -107,11 +109,18 @@ class Compiler:
         self.clock = clock
         self.caller = caller
         self._aliases = (f"j{number}" for number in count(1))
+        self._conditions = 0
         self._scopes: dict[str | None, tuple[Table, str]] = {None: (table, "t")}
 
     def condition(self, text: str) -> Sql:
         """``text`` is a ``$filter``. Raises DataverseError."""
-        return self._visit(parse(text))
+        try:
+            found = self._visit(parse(text))
+        except RecursionError:
+            raise errors.too_many_conditions() from None
+        if self._conditions > MAXIMUM_CONDITIONS:
+            raise errors.too_many_conditions()
+        return found
 
     def order(self, text: str) -> str:
         """The SQL after ORDER BY for an ``$orderby``. Raises DataverseError."""
@@ -149,6 +158,7 @@ class Compiler:
         raise errors.bad_request("The filter expression must be a condition.")
 
     def _comparison(self, node: ast.Compare) -> Sql:
+        self._conditions += 1
         left, right = node.left, node.right
         if isinstance(node.comparator, ast.In):
             raise errors.bad_request(
@@ -173,6 +183,7 @@ class Compiler:
         return Sql(f"({operand.sql} {operator} ?)", [value])
 
     def _call(self, node: ast.Call) -> Sql:
+        self._conditions += 1
         name = node.func.full_name()
         if name in _TEXT_FUNCTIONS:
             operand = self._operand(node.args[0])
@@ -288,14 +299,14 @@ class Compiler:
 
     def _list(self, operand: _Operand, texts: list[str], negated: bool) -> Sql:
         marks = ", ".join("?" * len(texts))
-        found = [_from_text(operand.column, text) for text in texts]
+        found = [from_text(operand.column, text) for text in texts]
         condition = f"({operand.sql} IN ({marks}))"
         return Sql(f"NOT coalesce({condition}, 0)" if negated else condition, found)
 
     def _between(self, operand: _Operand, texts: list[str], negated: bool) -> Sql:
         if len(texts) != 2:
             raise errors.bad_request("Between needs exactly two PropertyValues.")
-        found = [_from_text(operand.column, text) for text in texts]
+        found = [from_text(operand.column, text) for text in texts]
         word = "NOT BETWEEN" if negated else "BETWEEN"
         return Sql(f"({operand.sql} {word} ? AND ?)", found)
 
@@ -322,6 +333,8 @@ class Compiler:
         return Sql(f"({' AND '.join(parts)})", found)
 
     def _on(self, operand: _Operand, texts: list[str], operator: str) -> Sql:
+        if not texts:
+            raise errors.bad_request("A PropertyValue is missing.")
         day = texts[0][:10]
         return Sql(f"(substr({operand.sql}, 1, 10) {operator} ?)", [day])
 
@@ -346,9 +359,9 @@ _CRM_FUNCTIONS: dict[str, _Function] = {
     "Tomorrow": lambda c, o, v: c._days(o, 1, 1),
     "Last7Days": lambda c, o, v: c._days(o, -7, 0),
     "Next7Days": lambda c, o, v: c._days(o, 0, 7),
-    "LastXDays": lambda c, o, v: c._days(o, -int(v[0]), 0),
-    "NextXDays": lambda c, o, v: c._days(o, 0, int(v[0])),
-    "OlderThanXDays": lambda c, o, v: c._days(o, None, -int(v[0]) - 1),
+    "LastXDays": lambda c, o, v: c._days(o, -_number_of_days(v), 0),
+    "NextXDays": lambda c, o, v: c._days(o, 0, _number_of_days(v)),
+    "OlderThanXDays": lambda c, o, v: c._days(o, None, -_number_of_days(v) - 1),
 }
 
 
@@ -372,7 +385,20 @@ def _literal(column: Column, node: Any, kind: str) -> Any:
             f"types '{values.edm_type(column)}' and '{_LITERAL_TYPES[type(node)]}' for "
             f"operator kind '{kind}'."
         )
-    return _from_text(column, node.val)
+    return from_text(column, node.val)
+
+
+def _storable(number: int) -> int:
+    if not -(2**63) <= number < 2**63:
+        raise OverflowError(number)
+    return number
+
+
+def _number_of_days(texts: list[str]) -> int:
+    """The argument of LastXDays and its like."""
+    if len(texts) != 1 or not re.fullmatch(r"\d{1,5}", texts[0], re.ASCII):
+        raise errors.bad_request("PropertyValue must be a number of days.")
+    return int(texts[0])
 
 
 def _argument_texts(arguments: dict[str, Any]) -> list[str]:
@@ -381,16 +407,18 @@ def _argument_texts(arguments: dict[str, Any]) -> list[str]:
     if node is None:
         return []
     nodes = node.val if isinstance(node, ast.List) else [node]
+    if not all(isinstance(item, tuple(_LITERAL_TYPES)) for item in nodes):
+        raise errors.bad_request("PropertyValues must be literals.")
     return [item.val for item in nodes]
 
 
-def _from_text(column: Column, text: str) -> Any:
+def from_text(column: Column, text: str) -> Any:
     """The stored form of a literal's text. Raises DataverseError."""
     try:
         if column.type in ("Integer", "BigInt", "Picklist", "State", "Status"):
-            return float(text) if "." in text else int(text)
+            return float(text) if "." in text else _storable(int(text))
         if column.type == "Money":
-            return int(Decimal(text) * values.MONEY_SCALE)
+            return _storable(int(Decimal(text) * values.MONEY_SCALE))
         if column.type in ("Decimal", "Double"):
             return float(text)
         if column.type == "Boolean":
@@ -399,7 +427,7 @@ def _from_text(column: Column, text: str) -> Any:
             if column.behavior == "DateOnly":
                 return text[:10]
             return f"{text}T00:00:00Z" if len(text) == 10 else values.instant(text)
-    except (ValueError, InvalidOperation):
+    except (ValueError, OverflowError, InvalidOperation):
         raise errors.bad_request(
             f"Unrecognized '{values.edm_type(column)}' literal '{text}'."
         ) from None

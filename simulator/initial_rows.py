@@ -19,6 +19,14 @@ APP = str(uuid.uuid5(uuid.NAMESPACE_DNS, "app.nordwind.example"))
 BASE_CURRENCY = "EUR"
 NON_INTERACTIVE = 4  # access mode of application users
 ENGLISH = 1033
+MESSAGES = (
+    "Create",
+    "Update",
+    "Delete",
+    "CreateMultiple",
+    "UpdateMultiple",
+    "UpsertMultiple",
+)
 
 
 @dataclass(frozen=True)
@@ -33,8 +41,32 @@ class SampleSize:
 def fill(organization: Organization, size: SampleSize) -> None:
     """Write the rows of a new organization, in one transaction."""
     with organization.store.transaction():
+        _message_rows(organization)
         _base_rows(organization)
         _sample_rows(organization, size)
+
+
+def _message_rows(organization: Organization) -> None:
+    """What processing steps are registered for: messages, and tables that have them."""
+    execute = organization.store.execute
+    version = organization.store.next_version()
+    for message in MESSAGES:
+        message_id = _message_id(message)
+        execute(
+            "INSERT INTO sdkmessage (sdkmessageid, name, versionnumber) "
+            "VALUES (?, ?, ?)",
+            (message_id, message, version),
+        )
+        for table in organization.schema.tables:
+            execute(
+                "INSERT INTO sdkmessagefilter (sdkmessagefilterid, sdkmessageid, "
+                "primaryobjecttypecode, versionnumber) VALUES (?, ?, ?, ?)",
+                (_message_id(f"{message}/{table}"), message_id, table, version),
+            )
+
+
+def _message_id(name: str) -> str:
+    return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{name}.message.nordwind.example"))
 
 
 def _base_rows(organization: Organization) -> None:
@@ -77,6 +109,7 @@ def _base_rows(organization: Organization) -> None:
     )
     for person in sample.SALESPEOPLE:
         create("systemuser", person["systemuserid"], **person, **unit)
+        _enter_in_directory(organization, system, person["systemuserid"])
     for application, name in (
         (organization.identity.integration, "Odoo Integration"),
         (organization.identity.salesperson, "Sales App"),
@@ -91,6 +124,7 @@ def _base_rows(organization: Organization) -> None:
             accessmode=NON_INTERACTIVE,
             **unit,
         )
+        _enter_in_directory(organization, system, application.user_id)
     administrator = sample.SALESPEOPLE[0]["systemuserid"]
     create(
         "team",
@@ -100,6 +134,19 @@ def _base_rows(organization: Organization) -> None:
         **{"administratorid@odata.bind": f"/systemusers({administrator})"},
     )
     create("appmodule", APP, name="Sales Hub", uniquename="msdynce_saleshub")
+
+
+def _enter_in_directory(
+    organization: Organization, system: Caller, user_id: str
+) -> None:
+    """Users of the directory have an object id there; no request may set it."""
+    object_id = str(uuid.uuid5(uuid.NAMESPACE_OID, user_id))
+    organization.rows.set_columns(
+        organization.schema.tables["systemuser"],
+        user_id,
+        {"azureactivedirectoryobjectid": object_id},
+        system,
+    )
 
 
 def _sample_rows(organization: Organization, size: SampleSize) -> None:

@@ -30,8 +30,11 @@ class Request:
         """The body as an object; decimals stay exact. Raises DataverseError."""
         try:
             body = json.loads(self.body or b"{}", parse_float=Decimal)
-        except ValueError as error:
-            raise errors.payload(self.path, f"Invalid JSON. {error}") from None
+            if b"\\u" in self.body:  # half a character can be written, not stored
+                json.dumps(body, ensure_ascii=False, default=str).encode()
+        except (ValueError, RecursionError) as error:
+            reason = f"Invalid JSON. {type(error).__name__}."
+            raise errors.payload(self.path, reason) from None
         if not isinstance(body, dict):
             raise errors.payload(self.path, "A JSON object was expected.")
         return body

@@ -13,7 +13,7 @@ from typing import Any
 
 from odata_query import ast
 
-from . import errors, filters
+from . import errors, filters, metadata_query
 from .query import Options
 from .schema import LOOKUP_TYPES, Column, Relationship, Schema, Table
 from .store import Store
@@ -39,12 +39,26 @@ class Metadata:
         self.store = store
 
     def read(self, path: str, options: Options, api_url: str) -> Json:
-        """``path`` starts with ``EntityDefinitions``. Raises DataverseError."""
+        """``path`` starts with the name of a set of ``SETS``. Raises DataverseError."""
         segments = [_SEGMENT.fullmatch(part) for part in path.split("/")]
         if not all(segments):
             raise errors.segment_not_found(path)
         first, *rest = segments
         context = f"{api_url}/$metadata#{path}"
+        if first["name"] == "GlobalOptionSetDefinitions":
+            return self._definitions(
+                self._global_option_sets(), "Name", first["key"], rest, options, context
+            )
+        if first["name"] == "RelationshipDefinitions":
+            kind = {
+                "@odata.type": "#Microsoft.Dynamics.CRM.OneToManyRelationshipMetadata"
+            }
+            items = [
+                {**kind, **self._relationship(r)} for r in self.schema.relationships
+            ]
+            return self._definitions(
+                items, "SchemaName", first["key"], rest, options, context
+            )
         if first["key"] is None:
             if rest:
                 raise errors.segment_not_found(rest[0]["name"])
@@ -90,6 +104,74 @@ class Metadata:
             raise errors.duplicate_key(name, ", ".join(columns)) from None
         return _id("key", f"{table.name}.{name.lower()}")
 
+    def changes(self, query: Json, stamp: str, api_url: str) -> Json:
+        """The answer of ``RetrieveMetadataChanges``; see ``metadata_query``."""
+        entities = []
+        for table in self.schema.tables.values():
+            if metadata_query.matches(query.get("Criteria"), self._entity(table)):
+                entities.append(self._queried_entity(table, query))
+        name = "Microsoft.Dynamics.CRM.RetrieveMetadataChangesResponse"
+        return {
+            "@odata.context": f"{api_url}/$metadata#{name}",
+            "EntityMetadata": entities,
+            "ServerVersionStamp": stamp,
+            "DeletedMetadata": None,
+        }
+
+    def _queried_entity(self, table: Table, query: Json) -> Json:
+        entity = self._entity(table)
+        wanted = metadata_query.properties(query.get("Properties"))
+        shaped = metadata_query.selected(entity, wanted)
+        for name in metadata_query.PARTS:
+            if name in entity and (wanted is None or name in wanted):
+                inner = metadata_query.part(query, name)
+                shaped[name] = [
+                    metadata_query.selected(
+                        item, metadata_query.properties(inner.get("Properties"))
+                    )
+                    for item in entity[name]()
+                    if metadata_query.matches(inner.get("Criteria"), item)
+                ]
+        return shaped
+
+    # -- definitions that belong to no single table --------------------------------
+
+    def _definitions(
+        self,
+        items: list[Json],
+        key_name: str,
+        key: str | None,
+        rest: list[re.Match[str]],
+        options: Options,
+        context: str,
+    ) -> Json:
+        cast = rest[0]["name"] if rest else None
+        if len(rest) > 1 or (rest and rest[0]["key"] is not None):
+            raise errors.segment_not_found(rest[-1]["name"])
+        if cast:
+            if cast not in _DEFINITION_CASTS:
+                raise errors.segment_not_found(cast)
+            items = [item for item in items if item["@odata.type"] == f"#{cast}"]
+        if key is not None:
+            name = key.partition("=")[2].strip("'") if "=" in key else key.lower()
+            items = [i for i in items if name in (i[key_name], i["MetadataId"])]
+            if not items:
+                raise errors.no_metadata(key)
+            shaped = self._shape(items[0], options, cast)
+            return {"@odata.context": f"{context}/$entity", **shaped}
+        found = _filtered(items, options)
+        return _collection(context, [self._shape(i, options, cast) for i in found])
+
+    def _global_option_sets(self) -> list[Json]:
+        """One for each name; the tables that share it have the same options."""
+        found: dict[str, Json] = {}
+        for table in self.schema.tables.values():
+            for column in table.columns.values():
+                if column.global_options:
+                    found.setdefault(column.global_options, _option_set(column))
+        kind = {"@odata.type": "#Microsoft.Dynamics.CRM.OptionSetMetadata"}
+        return [{**kind, **definition} for definition in found.values()]
+
     # -- below one table -----------------------------------------------------------
 
     def _below(
@@ -122,16 +204,17 @@ class Metadata:
             items = [item for item in items if item["@odata.type"] == full]
         if key is not None and not items:
             raise errors.row_not_found("attribute", key)
-        shaped = [self._shape(i, options, cast) for i in _filtered(items, options)]
         if key is None:
-            return _collection(context, shaped)
+            found = _filtered(items, options)
+            return _collection(context, [self._shape(i, options, cast) for i in found])
         if len(more) == 2:
             member = more[1]["name"]
             full = self._shape(items[0], Options(), cast, everything=True)
             if member not in full:
                 raise errors.segment_not_found(member)
             return {"@odata.context": context, **full[member]}
-        return {"@odata.context": f"{context}/$entity", **shaped[0]}
+        shaped = self._shape(items[0], options, cast)
+        return {"@odata.context": f"{context}/$entity", **shaped}
 
     # -- shaping: $select and $expand ----------------------------------------------
 
@@ -146,8 +229,8 @@ class Metadata:
         expandable = {name: value for name, value in item.items() if callable(value)}
         plain = {name: value for name, value in item.items() if name not in expandable}
         if cast is None and "@odata.type" in plain:
-            # Without a cast, only what every kind of attribute has can be selected.
-            specific = set(plain) - _COMMON_ATTRIBUTE_PROPERTIES
+            # Without a cast, only what every kind of definition has can be selected.
+            specific = set(plain) - _BASE_PROPERTIES
             plain = {
                 n: v
                 for n, v in plain.items()
@@ -200,6 +283,7 @@ class Metadata:
             "IsCustomEntity": False,
             "IsIntersect": False,
             "IsManaged": True,
+            "IsPrivate": False,
             "IsLogicalEntity": False,
             "ChangeTrackingEnabled": table.change_tracking,
             "CanChangeTrackingBeEnabled": _managed(True, "canchangetrackingbeenabled"),
@@ -273,9 +357,17 @@ class Metadata:
         ]
 
 
+SETS = frozenset(
+    ("EntityDefinitions", "GlobalOptionSetDefinitions", "RelationshipDefinitions")
+)
+_DEFINITION_CASTS = (
+    "Microsoft.Dynamics.CRM.OptionSetMetadata",
+    "Microsoft.Dynamics.CRM.OneToManyRelationshipMetadata",
+)
 _ENTITY_COLLECTIONS = {
     "ManyToOneRelationships": Metadata._many_to_one,
     "OneToManyRelationships": Metadata._one_to_many,
+    "ManyToManyRelationships": lambda metadata, table: [],  # no table here has any
     "Keys": Metadata._keys,
 }
 
@@ -311,12 +403,15 @@ def _attribute(table: Table, column: Column, number: int) -> Json:
     }
 
 
-_COMMON_ATTRIBUTE_PROPERTIES = frozenset(
+_BASE_PROPERTIES = frozenset(
     "@odata.type MetadataId LogicalName SchemaName EntityLogicalName AttributeOf "
     "AttributeType AttributeTypeName ColumnNumber DisplayName Description "
     "RequiredLevel IsPrimaryId IsPrimaryName IsValidForCreate IsValidForRead "
     "IsValidForUpdate IsValidODataAttribute IsLogical IsCustomAttribute IsManaged "
-    "SourceType HasChanged".split()
+    "SourceType HasChanged "
+    # of option sets, of relationships
+    "Name IsGlobal IsCustomOptionSet OptionSetType "
+    "RelationshipType IsCustomRelationship".split()
 )
 
 
@@ -364,17 +459,20 @@ def _type_specific(column: Column) -> Json:
         return {
             name: default,
             "OptionSet": lambda: _option_set(column),
-            "GlobalOptionSet": lambda: None,
+            "GlobalOptionSet": lambda: (
+                _option_set(column) if column.global_options else None
+            ),
         }
     return {}
 
 
 def _option_set(column: Column) -> Json:
+    name = column.global_options or f"{column.table}_{column.name}"
     definition = {
-        "MetadataId": _id("optionset", f"{column.table}.{column.name}"),
-        "Name": f"{column.table}_{column.name}",
+        "MetadataId": _id("optionset", name),
+        "Name": name,
         "DisplayName": _label(column.label),
-        "IsGlobal": False,
+        "IsGlobal": bool(column.global_options),
         "IsCustomOptionSet": False,
         "IsManaged": True,
         "OptionSetType": "Picklist" if "Picklist" in column.type else column.type,
@@ -460,7 +558,12 @@ def _test(node: Any, item: Json) -> bool:
         node.comparator, ast.Eq | ast.NotEq
     ):
         found = _member(node.left, item)
-        wanted = None if isinstance(node.right, ast.Null) else node.right.py_val
+        try:
+            wanted = node.right.py_val
+        except (AttributeError, ValueError):  # no literal, or no such date
+            raise errors.bad_request(
+                "Metadata can be compared with literals only."
+            ) from None
         equal = found == (str(wanted) if isinstance(wanted, uuid.UUID) else wanted)
         return equal == isinstance(node.comparator, ast.Eq)
     raise errors.bad_request("Metadata can be filtered with eq and ne only.")
@@ -468,7 +571,10 @@ def _test(node: Any, item: Json) -> bool:
 
 def _member(node: Any, item: Json) -> Any:
     if isinstance(node, ast.Attribute):
-        return _member(node.owner, item)[node.attr]
+        owner = _member(node.owner, item)
+        if not isinstance(owner, dict) or node.attr not in owner:
+            raise errors.unknown_query_property(node.attr, "ManagedProperty")
+        return owner[node.attr]
     if not isinstance(node, ast.Identifier) or node.name not in item:
         raise errors.unknown_query_property(
             getattr(node, "name", "?"), "EntityMetadata"

@@ -17,6 +17,8 @@ from .security import Caller, Security
 from .store import Store
 from .tokens import DeltaTokens
 
+NAME = "Nordwind Sales"
+
 
 class Organization:
     """``database`` None keeps the rows in memory; ``sample`` fills a new database."""
@@ -27,7 +29,7 @@ class Organization:
         self.identity = identity
         self.id = identity.organization_id
         self.tenant = identity.tenant
-        self.name = "Nordwind Sales"
+        self.name = NAME
         self.sample = sample
         self.schema = Schema.load()
         self.clock = Clock()
@@ -54,6 +56,7 @@ class Organization:
         self.plug_ins.define([])
         self.delta_tokens.expire_all(self.store.next_version())
         self.clock.offset = 0.0
+        self.id, self.name = self.identity.organization_id, NAME
         for table in self.schema.tables.values():
             table.restore_switches()
         self.store.clear()

@@ -19,12 +19,16 @@ LOOKUP_TABLE = "Microsoft.Dynamics.CRM.lookuplogicalname"
 LOOKUP_NAVIGATION = "Microsoft.Dynamics.CRM.associatednavigationproperty"
 TOTAL_COUNT = "Microsoft.Dynamics.CRM.totalrecordcount"
 TOTAL_COUNT_EXCEEDED = "Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded"
+MORE_RECORDS = "Microsoft.Dynamics.CRM.morerecords"
+FETCH_COOKIE = "Microsoft.Dynamics.CRM.fetchxmlpagingcookie"
 ANNOTATIONS = (
     FORMATTED_VALUE,
     LOOKUP_TABLE,
     LOOKUP_NAVIGATION,
     TOTAL_COUNT,
     TOTAL_COUNT_EXCEEDED,
+    MORE_RECORDS,
+    FETCH_COOKIE,
 )
 
 

@@ -148,20 +148,20 @@ def selected_columns(table: Table, select: tuple[str, ...] | None) -> list[Colum
     return list(chosen.values())
 
 
-def lookup_name(schema: Schema, column: Column) -> str:
-    """SQL for the primary name of the row a lookup points to."""
+def lookup_name(schema: Schema, column: Column, alias: str = "t") -> str:
+    """SQL for the primary name of the row that a lookup of ``alias`` points to."""
 
     def name_in(target_name: str) -> str:
         target = schema.tables[target_name]
         return (
             f"(SELECT n.{target.primary_name} FROM {target.name} n "
-            f"WHERE n.{target.primary_id} = t.{column.name})"
+            f"WHERE n.{target.primary_id} = {alias}.{column.name})"
         )
 
     if not column.type_column:
         return name_in(column.targets[0])
     cases = " ".join(f"WHEN '{name}' THEN {name_in(name)}" for name in column.targets)
-    return f"CASE t.{column.type_column} {cases} END"
+    return f"CASE {alias}.{column.type_column} {cases} END"
 
 
 def _constant(value: str) -> Callable[[tuple], str]:

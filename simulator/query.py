@@ -44,6 +44,8 @@ class Options:
     count: bool = False
     skiptoken: str | None = None
     deltatoken: str | None = None
+    fetch_xml: str | None = None
+    sql: str | None = None
     raw: dict[str, str] = field(default_factory=dict)
 
     def link(self, **tokens: str) -> str:
@@ -72,7 +74,7 @@ def _options(raw: dict[str, str], aliases: dict[str, str]) -> Options:
     for name in raw:
         if name in UNSUPPORTED:
             raise errors.bad_request(UNSUPPORTED[name])
-        if name in ("$apply", "fetchXml", "sql", "savedQuery", "userQuery"):
+        if name in ("$apply", "savedQuery", "userQuery"):
             raise errors.not_implemented(name)
         if name.startswith("$") and name not in KNOWN:
             raise errors.bad_request(f"The query parameter '{name}' is not supported.")
@@ -97,6 +99,8 @@ def _options(raw: dict[str, str], aliases: dict[str, str]) -> Options:
         count=counted == "true",
         skiptoken=raw.get("$skiptoken"),
         deltatoken=raw.get("$deltatoken"),
+        fetch_xml=raw.get("fetchXml"),
+        sql=raw.get("sql"),
         raw=raw,
     )
 

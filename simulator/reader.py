@@ -90,7 +90,7 @@ class Reader:
         if options.orderby:
             order, offset = (
                 compiler.order(options.orderby),
-                int(token.last if token else 0),
+                token.number() if token else 0,
             )
         elif token:
             paged.append(Sql(f"t.{table.primary_id} > ?", [token.last]))

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from . import addresses, errors, values
+from . import addresses, business_rules, deep_insert, errors, values
+from .business_rules import Write
 from .clock import Clock
 from .computed import Rule, rules_for
 from .plug_ins import PlugIns
@@ -31,6 +32,10 @@ class Conditions:
 
     if_match: str | None = None
     if_none_match: str | None = None
+
+
+# Their reference lists no Create: the system itself makes these rows.
+_SYSTEM_TABLES = frozenset(("organization", "sdkmessage", "sdkmessagefilter"))
 
 
 class Rows:
@@ -58,30 +63,81 @@ class Rows:
     def create(
         self, table: Table, body: Row, caller: Caller, row_id: str | None = None
     ) -> str:
-        """Add a row; the id is ``row_id``, the primary key in ``body`` or a new one.
+        """Add a row, and the related rows in its body.
 
-        Returns the id. Raises DataverseError.
+        Returns its id: ``row_id``, the primary key in ``body`` or a new one. Raises
+        DataverseError.
         """
+        made_by_client = bool(caller.client_id)
+        if table.only_nested or (made_by_client and table.name in _SYSTEM_TABLES):
+            raise errors.message_not_supported("Create", table.name)
+        return self._create_deep(table, body, caller, row_id)
+
+    def _create_deep(
+        self,
+        table: Table,
+        body: Row,
+        caller: Caller,
+        row_id: str | None = None,
+        depth: int = 0,
+    ) -> str:
+        if depth > deep_insert.MAXIMUM_DEPTH:
+            raise errors.too_deep()
+        parts = deep_insert.split(self.schema, table, body)
+        for navigation, target, related in parts.singles:
+            related_id = self._create_deep(target, related, caller, depth=depth + 1)
+            parts.plain[f"{navigation}@odata.bind"] = (
+                f"{target.entity_set}({related_id})"
+            )
+        row_id = self._create_row(table, parts.plain, caller, row_id)
+        for relationship, children in parts.collections:
+            self._create_children(table, row_id, relationship, children, caller, depth)
+        return row_id
+
+    def _create_children(
+        self,
+        table: Table,
+        row_id: str,
+        relationship: Relationship,
+        children: list[Row],
+        caller: Caller,
+        depth: int = 0,
+    ) -> None:
+        source = self.schema.tables[relationship.table]
+        bind = {
+            f"{relationship.navigation}@odata.bind": f"{table.entity_set}({row_id})"
+        }
+        for child in children:
+            self._create_deep(source, {**child, **bind}, caller, depth=depth + 1)
+
+    def _create_row(
+        self, table: Table, body: Row, caller: Caller, row_id: str | None
+    ) -> str:
         self.security.require(caller, table, "Create")
+        _refuse_view(table, "Create")
         behavior = self._behaviors[table.name]
         given = self._read_body(table, body, on_create=True)
         self.plug_ins.apply(table.name, "Create", given)
         row_id = row_id or given.get(table.primary_id) or str(uuid.uuid4())
         if self.store.exists(table, row_id):
             raise errors.duplicate_row()
+        business_rules.check(Write(table, self.store, row_id, given, None))
         now = self.clock.text()
         row = {**behavior.defaults, **given}
         row[table.primary_id] = row_id
-        behavior.stamp_created(row, caller.user_id, now)
+        behavior.stamp_created(row, caller, now)
+        for name, prefix in behavior.auto_numbers.items():
+            if row.get(name) is None:
+                row[name] = f"{prefix}-{self.store.version:08}"
         if "statecode" in behavior.defaults:
-            _settle_state(table, row, {"statecode": 0}, given, row_id)
+            before = {"statecode": behavior.defaults["statecode"]}
+            _settle_state(table, row, before, given, row_id)
         if table.ownership == "UserOwned":
             self._settle_owner(row, given, caller)
         for name in behavior.required:
             if row.get(name) is None:
                 raise errors.required_column(name)
         self._settle_money(table, row, given)
-        self._refuse_account_loop(table, row_id, given)
         for rule in behavior.rules:
             row.update(rule.compute(row))
         with self._keys_enforced(table):
@@ -96,12 +152,24 @@ class Rows:
         caller: Caller,
         conditions: Conditions = Conditions(),  # noqa: B008 - frozen
     ) -> None:
-        """Change the columns in ``body``. Raises DataverseError."""
+        """Change the columns in ``body``; parties given replace an activity's.
+
+        Raises DataverseError.
+        """
+        _refuse_view(table, "Update")
+        parts = deep_insert.split(self.schema, table, body)
+        body = parts.plain
+        for navigation, _, _ in parts.singles:
+            raise errors.deep_update(navigation)
+        for relationship, _ in parts.collections:
+            if not self.schema.tables[relationship.table].only_nested:
+                raise errors.deep_update(relationship.collection)
         row = self._writable_row(table, row_id, caller, "Write", conditions)
         behavior = self._behaviors[table.name]
         given = self._read_body(table, body, on_create=False)
         given.pop(table.primary_id, None)
         self.plug_ins.apply(table.name, "Update", given)
+        business_rules.check(Write(table, self.store, row_id, given, row))
         for name in behavior.required:
             if given.get(name, row[name]) is None:
                 raise errors.required_column(name)
@@ -111,8 +179,23 @@ class Rows:
         if "ownerid" in given:
             self._settle_owner(changes, given, caller)
         self._settle_money(table, changes, given, row)
-        self._refuse_account_loop(table, row_id, given)
         self._write(table, row, changes, caller)
+        for relationship, children in parts.collections:
+            self._replace_children(table, row_id, relationship, children, caller)
+
+    def _replace_children(
+        self,
+        table: Table,
+        row_id: str,
+        relationship: Relationship,
+        children: list[Row],
+        caller: Caller,
+    ) -> None:
+        source = self.schema.tables[relationship.table]
+        column = source.columns[relationship.column]
+        for old_id in self.store.referencing(table, column, row_id):
+            self._delete_cascading(source, old_id, caller)
+        self._create_children(table, row_id, relationship, children, caller)
 
     def upsert(
         self,
@@ -146,8 +229,20 @@ class Rows:
         conditions: Conditions = Conditions(),  # noqa: B008 - frozen
     ) -> None:
         """Remove a row and what its relationships cascade to. Raises DataverseError."""
+        _refuse_view(table, "Delete")
         self._writable_row(table, row_id, caller, "Delete", conditions)
         self._delete_cascading(table, row_id, caller)
+
+    def set_columns(
+        self, table: Table, row_id: str, changes: Row, caller: Caller
+    ) -> None:
+        """Write stored values that no body may set, as the platform's own messages do.
+
+        Raises DataverseError: the row is not there, or not ``caller``'s to write.
+        """
+        row = self._writable_row(table, row_id, caller, "Write", Conditions())
+        self._settle_money(table, changes, dict(changes), row)
+        self._write(table, row, changes, caller)
 
     # -- what a body says ----------------------------------------------------------
 
@@ -212,7 +307,7 @@ class Rows:
     def _write(self, table: Table, row: Row, changes: Row, caller: Caller) -> None:
         behavior = self._behaviors[table.name]
         now = self.clock.text()
-        behavior.stamp_modified(changes, caller.user_id, now)
+        behavior.stamp_modified(changes, caller, now)
         for rule in behavior.rules:
             if rule.inputs & changes.keys():
                 changes.update(rule.compute({**row, **changes}))
@@ -264,16 +359,6 @@ class Rows:
             amount = after.get(name)
             row[f"{name}_base"] = None if amount is None else round(amount / rate)
 
-    def _refuse_account_loop(self, table: Table, row_id: str, given: Row) -> None:
-        parent = given.get("parentaccountid") if table.name == "account" else None
-        while parent:
-            if parent == row_id:
-                raise errors.account_loop()
-            above = self.store.execute(
-                "SELECT parentaccountid FROM account WHERE accountid = ?", (parent,)
-            ).fetchone()
-            parent = above[0] if above else None
-
     def _delete_cascading(self, table: Table, row_id: str, caller: Caller) -> None:
         linked: list[tuple[Relationship, list[str]]] = []
         for relationship in table.referenced_by:
@@ -304,6 +389,11 @@ class Rows:
 def etag(version: int) -> str:
     """The weak ETag of a row version."""
     return f'W/"{version}"'
+
+
+def _refuse_view(table: Table, message: str) -> None:
+    if table.view_of:
+        raise errors.message_not_supported(message, table.name)
 
 
 def _null(column: Column) -> Row:
@@ -366,7 +456,12 @@ class _Behavior:
             if column.default is not None
         }
         if "statecode" in columns:
-            self.defaults["statecode"] = 0
+            self.defaults.setdefault("statecode", 0)
+        self.auto_numbers = {
+            column.name: column.auto_number
+            for column in columns.values()
+            if column.auto_number
+        }
         # Only SystemRequired is enforced by the platform; ApplicationRequired is the
         # business of forms ("Column requirement levels").
         self.required = [
@@ -378,16 +473,21 @@ class _Behavior:
         ]
         self.readers = self._make_readers()
 
-    def stamp_created(self, row: Row, user_id: str, now: str) -> None:
-        self._stamp(row, ("createdby", "modifiedby"), user_id)
-        self._stamp(row, ("createdon", "modifiedon"), now)
+    def stamp_created(self, row: Row, caller: Caller, now: str) -> None:
+        self._stamp(row, "created", caller, now)
+        self._stamp(row, "modified", caller, now)
 
-    def stamp_modified(self, row: Row, user_id: str, now: str) -> None:
-        self._stamp(row, ("modifiedby",), user_id)
-        self._stamp(row, ("modifiedon",), now)
+    def stamp_modified(self, row: Row, caller: Caller, now: str) -> None:
+        self._stamp(row, "modified", caller, now)
 
-    def _stamp(self, row: Row, names: tuple[str, ...], value: str) -> None:
-        for name in names:
+    def _stamp(self, row: Row, what: str, caller: Caller, now: str) -> None:
+        """Who and when; "on behalf by" is the application behind an impersonation."""
+        behind = caller.behind and caller.behind.user_id
+        for name, value in (
+            (f"{what}on", now),
+            (f"{what}by", caller.user_id),
+            (f"{what}onbehalfby", behind),
+        ):
             if name in self.table.columns:
                 row[name] = value
 
@@ -403,7 +503,7 @@ class _Behavior:
         if name in table.by_wire:
             raise errors.lookup_value_written()
         if name in table.navigations or name in table.collections:
-            raise errors.not_implemented("Deep insert")
+            raise errors.unreadable_nested(table.entity_set, name)
         raise errors.unknown_property(table.entity_set, name)
 
     def _make_readers(self) -> dict[str, Callable[[Rows, Row, Any, bool], None]]:
@@ -435,7 +535,7 @@ def _read_null(
     table: Table, column: Column, rows: Rows, given: Row, value: Any, on_create: bool
 ) -> None:
     if value is not None:
-        raise errors.not_implemented("Deep insert")
+        raise errors.unreadable_nested(table.entity_set, column.name)
     if column.on_create if on_create else column.on_update:
         given.update(_null(column))
 

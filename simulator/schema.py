@@ -6,11 +6,16 @@ A new table is data: an entry under ``tables`` with its columns, and one entry u
 * column: ``type`` (a Dataverse attribute type), ``schema`` (schema name), ``label``,
   ``write`` ("CU" when absent: settable on Create and on Update), ``required``,
   ``max_length``, ``min``/``max``/``precision``, ``format``/``behavior`` of dates,
+  ``auto_number`` (prefix of the number the server gives when none is given),
   ``options`` (``[value, label]``, for State ``[value, label, default status]``, for
-  Status ``[value, label, state]``), ``default``, ``targets`` of lookups;
+  Status ``[value, label, state]``), ``global_options`` (the name of the option set when
+  tables share it), ``default``, ``targets`` of lookups;
 * relationship: ``name``, ``from``.``column`` -> ``to``, ``navigation`` (the name on
   the "many" side, used to bind), ``collection`` (the name on the "one" side),
-  ``on_delete`` (Cascade, RemoveLink, Restrict; NoCascade when absent).
+  ``on_delete`` (Cascade, RemoveLink, Restrict; NoCascade when absent);
+* table: ``activity`` says that it is a kind of activity, ``view_of`` that its rows are
+  those of other tables, to be read only, ``only_nested`` that its rows are created as
+  part of another row's body.
 """
 
 from __future__ import annotations
@@ -47,6 +52,8 @@ class Column:
     default_status: dict[int, int]
     default: int | None
     targets: tuple[str, ...]
+    auto_number: str
+    global_options: str
 
     @property
     def is_lookup(self) -> bool:
@@ -86,6 +93,9 @@ class Table:
     ownership: str
     declared_switches: tuple[bool, bool]
     columns: dict[str, Column]
+    is_activity: bool
+    view_of: tuple[str, ...]
+    only_nested: bool
     change_tracking: bool = False
     optimistic_concurrency: bool = False
     by_wire: dict[str, Column] = field(default_factory=dict)
@@ -143,8 +153,14 @@ class Schema:
 
     @classmethod
     def load(cls) -> Schema:
-        path = Path(__file__).with_name("schema.json")
-        return cls(json.loads(path.read_text(encoding="utf-8")))
+        """The tables of ``schema.json`` and of webhooks (``schema_events.json``)."""
+        data: dict = {"tables": {}, "relationships": []}
+        for name in ("schema.json", "schema_events.json"):
+            path = Path(__file__).with_name(name)
+            part = json.loads(path.read_text(encoding="utf-8"))
+            data["tables"].update(part["tables"])
+            data["relationships"] += part["relationships"]
+        return cls(data)
 
     def targets(self, relationship: Relationship) -> list[Table]:
         """The tables at the other end ("owner" stands for users and teams)."""
@@ -179,6 +195,9 @@ def _table(name: str, entry: dict) -> Table:
             column: _column(name, column, description)
             for column, description in entry["columns"].items()
         },
+        is_activity=entry.get("activity", False) or "view_of" in entry,
+        view_of=tuple(entry.get("view_of", ())),
+        only_nested=entry.get("only_nested", False),
     )
 
 
@@ -207,4 +226,6 @@ def _column(table: str, name: str, entry: dict) -> Column:
         default_status={o[0]: o[2] for o in options} if kind == "State" else {},
         default=entry.get("default"),
         targets=tuple(entry.get("targets", ())),
+        auto_number=entry.get("auto_number", ""),
+        global_options=entry.get("global_options", ""),
     )

@@ -3,7 +3,9 @@
 An application user is a ``systemuser`` row with an ``applicationid``; its rights are
 a depth (None, User, BusinessUnit, Organization) for each table and access right, and
 Organization everywhere until the control API says otherwise.
-Source: "Security roles and privileges", "Use OAuth with Dataverse: application user".
+An application user may act for another user, with the rights that both have.
+Source: "Security roles and privileges", "Use OAuth with Dataverse: application user",
+"Impersonate another user using the Web API".
 """
 
 from __future__ import annotations
@@ -16,18 +18,21 @@ from . import errors
 from .schema import Table
 from .store import Store
 
-ACCESS_RIGHTS = ("Create", "Read", "Write", "Delete")
+# The last one is a right on the table of users: to impersonate them.
+ACCESS_RIGHTS = ("Create", "Read", "Write", "Delete", "ActOnBehalfOfAnother")
 DEPTHS = ("None", "User", "BusinessUnit", "Organization")
 _PRIVILEGE_NAMES = {"systemuser": "User"}
 
 
 @dataclass(frozen=True)
 class Caller:
-    """The application user behind a request."""
+    """The user a request counts for; ``behind`` is the application user that acts for
+    this one, None if they are the same."""
 
     client_id: str
     user_id: str
     business_unit_id: str
+    behind: Caller | None = None
 
 
 class Security:
@@ -35,6 +40,7 @@ class Security:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._users = store.schema.tables["systemuser"]
         self._depths: dict[tuple[str, str, str], str] = {}
 
     def caller(self, client_id: str) -> Caller:
@@ -51,9 +57,30 @@ class Security:
             raise errors.user_disabled(user_id)
         return Caller(client_id, user_id, business_unit_id)
 
+    def impersonated(self, caller: Caller, column: str, value: str) -> Caller:
+        """The user whose ``column`` is ``value``, with ``caller`` behind.
+
+        Raises DataverseError: no right to impersonate, no such user, disabled.
+        """
+        self.require(caller, self._users, "ActOnBehalfOfAnother")
+        found = self._store.execute(
+            "SELECT systemuserid, businessunitid, isdisabled, applicationid "
+            f"FROM systemuser WHERE {column} = ?",
+            (value.lower(),),
+        ).fetchone()
+        if not found:
+            raise errors.no_such_user(column, value)
+        user_id, business_unit_id, disabled, client_id = found
+        if disabled:
+            raise errors.user_disabled(user_id)
+        return Caller(client_id or "", user_id, business_unit_id, caller)
+
     def depth(self, caller: Caller, table: Table, access: str) -> str:
         key = (caller.client_id, table.name, access)
-        return self._depths.get(key, "Organization")
+        own = self._depths.get(key, "Organization")
+        if caller.behind is None:
+            return own
+        return min(own, self.depth(caller.behind, table, access), key=DEPTHS.index)
 
     def set_depth(self, client_id: str, table: str, access: str, depth: str) -> None:
         self._depths[client_id, table, access] = depth

@@ -54,6 +54,7 @@ class Store:
         self._inserts: dict[str, tuple[list[str], str]] = {}
         self._keys: dict[str, dict[str, list[str]]] | None = None
         self._depth = 0
+        self._snapshot: sqlite3.Connection | None = None
         self._create_tables()
         self.version = self._last_version()
 
@@ -128,6 +129,25 @@ class Store:
             )
         ]
 
+    def journal_after(self, version: int) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Every write after ``version``: ``(its version, what was written)``."""
+        for found, table, row_id, operation, at, by, changes in self.execute(
+            "SELECT version, table_name, row_id, operation, at, by, changes "
+            "FROM journal WHERE version > ? ORDER BY version",
+            (version,),
+        ).fetchall():
+            yield (
+                found,
+                {
+                    "table": table,
+                    "row_id": row_id,
+                    "operation": operation,
+                    "at": at,
+                    "by": by,
+                    "changes": json.loads(changes) if changes else None,
+                },
+            )
+
     # -- writing -------------------------------------------------------------------
 
     def insert(self, table: Table, row: dict[str, Any], by: str, at: str) -> None:
@@ -185,10 +205,31 @@ class Store:
                 self.execute(f'DROP INDEX "key_{name}"')
         self._keys = None
         with self.transaction():
-            for name in (*self.schema.tables, "journal"):
+            stored = [t.name for t in self.schema.tables.values() if not t.view_of]
+            for name in (*stored, "journal"):
                 self.execute(f"DELETE FROM {name}")
 
+    def take_snapshot(self) -> None:
+        """Keep a copy of everything stored, in memory, in place of an earlier one."""
+        self._forget_snapshot()
+        self._snapshot = sqlite3.connect(":memory:")
+        self.connection.backup(self._snapshot)
+
+    def restore_snapshot(self) -> None:
+        """Go back to the copy, versions included. Raises ValueError without one."""
+        if self._snapshot is None:
+            raise ValueError("There is no snapshot to restore.")
+        self._snapshot.backup(self.connection)
+        self._keys = None
+        self.version = self._last_version()
+
+    def _forget_snapshot(self) -> None:
+        if self._snapshot is not None:
+            self._snapshot.close()
+            self._snapshot = None
+
     def close(self) -> None:
+        self._forget_snapshot()
         self.connection.close()
 
     # -- inside --------------------------------------------------------------------
@@ -227,6 +268,8 @@ class Store:
 
     def _create_tables(self) -> None:
         for table in self.schema.tables.values():
+            if not table.view_of:
+                self._add_new_columns(table)
             for statement in _definitions(table, self.schema):
                 self.execute(statement)
         self.execute(
@@ -240,12 +283,25 @@ class Store:
             "(table_name, version) WHERE operation = 'Delete'"
         )
 
+    def _add_new_columns(self, table: Table) -> None:
+        """A database of an earlier version gets the columns that have come since."""
+        found = self.execute(f"PRAGMA table_info({table.name})").fetchall()
+        known = {column[1] for column in found}
+        for name in table.stored_columns() if known else ():
+            if name not in known:
+                column = table.columns.get(name)
+                kind = _SQL_TYPES.get(column.type, "TEXT") if column else "TEXT"
+                self.execute(f"ALTER TABLE {table.name} ADD COLUMN {name} {kind}")
+
     def _last_version(self) -> int:
         found = self.execute("SELECT max(version) FROM journal").fetchone()[0]
         return found or 1_000_000
 
 
 def _definitions(table: Table, schema: Schema) -> Iterable[str]:
+    if table.view_of:
+        yield _view_definition(table, schema)
+        return
     parts = []
     for column in table.columns.values():
         kind = _SQL_TYPES.get(column.type, "TEXT")
@@ -266,6 +322,21 @@ def _definitions(table: Table, schema: Schema) -> Iterable[str]:
         )
 
 
+def _view_definition(table: Table, schema: Schema) -> str:
+    """The rows of other tables as those of one; what they lack is null."""
+    selects = []
+    for name in table.view_of:
+        stored = set(schema.tables[name].stored_columns())
+        parts = []
+        for column in table.stored_columns():
+            value = column if column in stored else "NULL"
+            if column in table.columns and table.columns[column].type == "EntityName":
+                value = f"'{name}'"
+            parts.append(f"{value} AS {column}")
+        selects.append(f"SELECT {', '.join(parts)} FROM {name}")
+    return f"CREATE TEMP VIEW {table.name} AS {' UNION ALL '.join(selects)}"
+
+
 def _compare_caseless(left: str, right: str) -> int:
     a, b = left.casefold(), right.casefold()
     return (a > b) - (a < b)
@@ -273,23 +344,45 @@ def _compare_caseless(left: str, right: str) -> int:
 
 def _matches(value: str | None, pattern: str) -> int | None:
     """``LIKE`` of SQL Server: %, _ and [sets] in ``pattern``, any case."""
-    return None if value is None else bool(_like(pattern).fullmatch(value))
+    if value is None:
+        return None
+    first, *rest = _like(pattern)
+    match = first.match(value)
+    if not match or not rest:
+        return bool(match and match.end() == len(value))
+    *middle, last = rest
+    # Each piece at its first place leaves the most for those after it: no backtracking.
+    for piece in middle:
+        match = piece.search(value, match.end())
+        if not match:
+            return False
+    return last.search(value, match.end()) is not None
 
 
 @lru_cache(maxsize=512)
-def _like(pattern: str) -> re.Pattern[str]:
-    parts = []
+def _like(pattern: str) -> list[re.Pattern[str]]:
+    """What stands between the % signs; the last piece ends where the text does."""
+    pieces = [""]
     for token in re.findall(r"\[[^\]]+\]|.", pattern, re.DOTALL):
         if token == "%":
-            parts.append(".*")
-        elif token == "_":
-            parts.append(".")
-        elif len(token) > 1:
-            inside = token[1:-1]
-            negated = inside.startswith("^")
-            inside = inside[1:] if negated else inside
-            escaped = inside.replace("\\", r"\\").replace("[", r"\[")
-            parts.append(f"[{'^' if negated else ''}{escaped}]")
+            pieces.append("")
         else:
-            parts.append(re.escape(token))
-    return re.compile("".join(parts), re.IGNORECASE | re.DOTALL)
+            pieces[-1] += _like_token(token)
+    if len(pieces) > 1:
+        pieces[-1] += r"\Z"
+    return [re.compile(piece, re.IGNORECASE | re.DOTALL) for piece in pieces]
+
+
+def _like_token(token: str) -> str:
+    if token == "_":
+        return "."
+    if len(token) == 1:
+        return re.escape(token)
+    inside = token[1:-1]
+    negated = inside.startswith("^")
+    inside = inside[1:] if negated else inside
+    escaped = inside.replace("\\", r"\\").replace("[", r"\[")
+    try:
+        return re.compile(f"[{'^' if negated else ''}{escaped}]").pattern
+    except re.error:  # an empty set, or a range from high to low
+        return "(?!)"

@@ -15,10 +15,14 @@ from . import errors
 from .clock import Clock
 
 _COOKIE = re.compile(
-    r'<cookie pagenumber="(\d+)" pagingcookie="([^"]*)" istracking="(True|False)" />'
+    r'<cookie pagenumber="(\d{1,9})" pagingcookie="([^"]*)" '
+    r'istracking="(True|False)" />'
 )
 _LAST = re.compile(r'last="\{?([^"}]*)\}?"')
-_WINDOW = re.compile(r'since="(\d+)" until="(\d+)" part="(\w+)"')
+_WINDOW = re.compile(
+    r'since="(\d{1,18})" until="(\d{1,18})" part="(all|rows|deleted)"', re.ASCII
+)
+_NUMBER = re.compile(r"\d{1,18}", re.ASCII)
 _TOKEN_DATE = "%m/%d/%Y %H:%M:%S"
 
 
@@ -45,6 +49,12 @@ class PageToken:
             f'istracking="{bool(self.window)}" />'
         )
 
+    def number(self) -> int:
+        """``last`` of pages that are not cut by key: rows before, or a version."""
+        if not _NUMBER.fullmatch(self.last):
+            raise _malformed()
+        return int(self.last)
+
 
 def parse_page_token(text: str) -> PageToken:
     """Raises DataverseError for anything the server did not hand out."""
@@ -52,12 +62,19 @@ def parse_page_token(text: str) -> PageToken:
     inner = unquote(unquote(match[2])) if match else ""
     last, window = _LAST.search(inner), _WINDOW.search(inner)
     if not match or not last or bool(window) != (match[3] == "True"):
-        raise errors.bad_request("Malformed XML in the Paging Cookie.")
-    return PageToken(
+        raise _malformed()
+    token = PageToken(
         int(match[1]),
         last[1],
         (int(window[1]), int(window[2]), window[3]) if window else None,
     )
+    if window and window[3] != "all" and token.last:
+        token.number()  # a version: malformed if it is none
+    return token
+
+
+def _malformed() -> errors.DataverseError:
+    return errors.bad_request("Malformed XML in the Paging Cookie.")
 
 
 def delta_token(version: int, clock: Clock) -> str:
@@ -80,6 +97,8 @@ class DeltaTokens:
         """The version in ``text``. Raises DataverseError: malformed, or expired."""
         number, mark, written = text.partition("!")
         try:
+            if not _NUMBER.fullmatch(number):
+                raise ValueError(number)
             moment = datetime.strptime(written, _TOKEN_DATE)
             version = int(number)
         except ValueError:

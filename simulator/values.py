@@ -28,6 +28,7 @@ MONEY_SCALE = 10_000
 EDM_TYPES = {
     "String": "Edm.String",
     "Memo": "Edm.String",
+    "EntityName": "Edm.String",
     "Uniqueidentifier": "Edm.Guid",
     "Lookup": "Edm.Guid",
     "Owner": "Edm.Guid",
@@ -189,6 +190,7 @@ def instant(text: str) -> str:
 _PARSERS: dict[str, Callable[[Column, Any], Any]] = {
     "String": _parse_text,
     "Memo": _parse_text,
+    "EntityName": _parse_text,
     "Uniqueidentifier": _parse_guid,
     "Boolean": _parse_boolean,
     "Integer": _parse_integer,
