@@ -88,8 +88,8 @@ class Item:
     ``fetch``: the row has to be read before anything can be decided.
     ``prefer``: a person chose "send" or "get".
     ``waiting_for``: a reference, or seconds, until which the item is put aside.
-    ``action`` and ``plan`` are what the planner decided; ``former`` is what the coupling
-    was before its row was created anew.
+    ``action`` and ``plan`` are what the planner decided; ``former`` is what the
+    coupling was before its row was created anew.
     ``failures`` is all that is wrong with it, as the values of ``sync.error``.
     """
 

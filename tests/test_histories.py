@@ -88,19 +88,19 @@ class TestHistories(DataverseCase):
         )
 
     def edit_in_odoo(self, partner, _row_id, _name, field):
-        partner[field] = self.write(partner.name, field, self.value())
+        partner[field] = self.wrote(partner.name, field, self.value())
 
     def empty_in_odoo(self, partner, _row_id, _name, field):
-        partner[field] = self.write(partner.name, field, False)
+        partner[field] = self.wrote(partner.name, field, False)
 
     def edit_in_dataverse(self, _partner, row_id, name, field):
-        value = self.write(name, field, self.value())
+        value = self.wrote(name, field, self.value())
         self.person.write("account", row_id, **{COLUMNS[field]: value})
 
     def edit_on_both_sides(self, partner, row_id, _name, field):
         other = self.random.choice(list(COLUMNS))
-        partner[field] = self.write(partner.name, field, self.value())
-        value = self.write(partner.name, other, self.value())
+        partner[field] = self.wrote(partner.name, field, self.value())
+        value = self.wrote(partner.name, other, self.value())
         self.person.write("account", row_id, **{COLUMNS[other]: value})
 
     def archive_in_odoo(self, partner, _row_id, _name, _field):
@@ -133,7 +133,7 @@ class TestHistories(DataverseCase):
         self.values += 1
         return f"v{self.values}"
 
-    def write(self, name, field, value):
+    def wrote(self, name, field, value):
         self.writes.append((name, field, value))
         return value
 
