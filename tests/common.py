@@ -204,6 +204,7 @@ class DataverseCase(TransactionCase):
         """Run the scheduled action as its worker does."""
         with self.enter_registry_test_mode():
             self.env.ref("dataverse_sync.ir_cron_synchronize").method_direct_trigger()
+        self.env.invalidate_all()
 
     def coupled(self, record, mapping=None):
         """The GUID of the row that a record is coupled to, or None."""

@@ -14,11 +14,6 @@ class TestScheduling(DataverseCase):
         super().setUp()
         self.cron = self.env.ref("dataverse_sync.ir_cron_synchronize")
 
-    def run_cron(self):
-        with self.enter_registry_test_mode():
-            self.cron.method_direct_trigger()
-        self.env.invalidate_all()
-
     def jobs(self):
         return self.env["integration.sync.job"].search(
             [("kind", "=", "scheduled")], order="id"
@@ -34,21 +29,21 @@ class TestScheduling(DataverseCase):
         )
         self.customers.sequence = 99
         self.contacts.sequence = 100
-        self.run_cron()
+        self.run_scheduled()
         self.assertEqual(self.partner_of(contact).parent_id, self.partner_of(account))
         self.assertEqual(self.jobs().mapping_id, self.customers | self.contacts)
         self.assertEqual(set(self.jobs().mapped("state")), {"done"})
 
     def test_connections_that_are_paused_or_off_are_left_alone(self):
         self.connection._pause(3600)
-        self.run_cron()
+        self.run_scheduled()
         self.assertFalse(self.jobs())
         self.connection.paused_until = fields.Datetime.now() - timedelta(seconds=1)
         self.connection.action_disconnect()
-        self.run_cron()
+        self.run_scheduled()
         self.assertFalse(self.jobs())
         self.connection.action_connect()
-        self.run_cron()
+        self.run_scheduled()
         self.assertTrue(self.jobs())
 
     def test_one_worker_at_a_time(self):
