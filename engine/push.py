@@ -289,14 +289,34 @@ class IntegrationPush(models.AbstractModel):
 
     @api.model
     def _look_again(self, session, item):
-        """The row is not what was planned on: read it, and plan anew."""
+        """The row is not what was planned on: read it, and plan anew.
+
+        Where Dataverse goes on refusing, the record is put aside and people are told.
+        """
+        give_up = item.attempts >= MAX_CONFLICTS
         self.env["integration.inbox"]._put_hints(
-            session.mapping, external_ids=[item.external_id]
+            session.mapping,
+            external_ids=[item.external_id],
+            prefer=item.prefer,
+            attempts=0 if give_up else item.attempts + 1,
+            seconds=BACK_OFF[-1] if give_up else 0,
         )
-        item.action = "again"
-        if item.attempts >= MAX_CONFLICTS:
-            item.action = "failed"
-            item.waiting_for = BACK_OFF[0]
+        item.action = "failed" if give_up else "again"
+        if give_up:
+            plan = self.env["integration.engine.plan"]
+            plan._fail(
+                session,
+                item,
+                "transient",
+                self.env._(
+                    "'%s' changes in Dataverse each time it is written. It is tried "
+                    "again later.",
+                    plan._title(session, item),
+                ),
+                retry_at=fields.Datetime.add(
+                    fields.Datetime.now(), seconds=BACK_OFF[-1]
+                ),
+            )
 
     # -- what an earlier run left open ------------------------------------------------
 

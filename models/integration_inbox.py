@@ -86,20 +86,34 @@ class IntegrationInbox(models.Model):
             )
 
     @api.model
-    def _put_hints(self, mapping, *, res_ids=(), external_ids=(), prefer=None):
+    def _put_hints(
+        self,
+        mapping,
+        *,
+        res_ids=(),
+        external_ids=(),
+        prefer=None,
+        attempts=0,
+        seconds=0,
+    ):
         """Ask the next run to look at these records and rows, whatever it finds.
 
         :param prefer: ``"send"`` or ``"get"`` when a person chose the direction
+        :param attempts: how often that was tried in vain before
+        :param seconds: not before so many seconds have passed
         """
-        entries = [(mapping.id, res_id, None, prefer) for res_id in res_ids]
+        not_before = fields.Datetime.add(fields.Datetime.now(), seconds=seconds)
+        common = (prefer, attempts, not_before if seconds else None)
+        entries = [(mapping.id, res_id, None, *common) for res_id in res_ids]
         entries += [
-            (mapping.id, None, external_id, prefer) for external_id in external_ids
+            (mapping.id, None, external_id, *common) for external_id in external_ids
         ]
         if entries:
             execute_values(
                 self.env.cr._obj,
                 "INSERT INTO integration_inbox"
-                " (mapping_id, res_id, external_id, prefer) VALUES %s",
+                " (mapping_id, res_id, external_id, prefer, attempts, not_before)"
+                " VALUES %s",
                 entries,
                 page_size=1000,
             )

@@ -4,6 +4,7 @@ from unittest.mock import patch
 
 from odoo.tests import tagged
 
+from .. import dataverse
 from .common import DataverseCase
 
 
@@ -296,6 +297,31 @@ class TestSynchronize(DataverseCase):
             {"telephone1": "2", "address1_city": "Aarhus"},
         )
         self.assertQuiet()
+
+    def test_a_row_that_never_fits_is_put_aside(self):
+        """sync-bugs 41: an endless 412 ends with a report."""
+        partner, row_id = self.pair(telephone1="1")
+        refusals = []
+
+        def refuse(_engine, _session, items):
+            refusals.append(items)
+            error = dataverse.DataverseError("ConcurrencyVersionMismatch", facts={})
+            return [(item, dataverse.Outcome(error=error)) for item in items]
+
+        partner.phone = "2"
+        with patch.object(
+            self.env.registry["integration.engine.push"], "_send", refuse
+        ):
+            counters = self.synchronize(self.customers)
+        self.assertEqual((len(refusals), counters["failed"]), (4, 1))
+        error = partner.coupling_ids.error_ids
+        self.assertIn("each time it is written", error.message)
+        error.action_retry()
+        self.synchronize(self.customers)
+        self.assertEqual(
+            self.person.read("account", row_id, "telephone1"), {"telephone1": "2"}
+        )
+        self.assertEqual(error.state, "resolved")
 
     def test_records_that_exist_before_the_mapping_are_synchronized(self):
         self.connection.mapping_ids.unlink()
