@@ -354,7 +354,7 @@ def test_annotations_stand_before_their_property(five):
     assert row["_ownerid_value" + formatted] == "# Odoo Integration"
     assert row["revenue" + formatted] == "€10.00"
     assert row["statecode" + formatted] == "Active"
-    assert row["donotemail" + formatted] == "No"
+    assert row["donotemail" + formatted] == "Allow"
     keys = list(row)
     assert keys.index("statecode" + formatted) == keys.index("statecode") - 1
     assert answer.headers["Preference-Applied"] == 'odata.include-annotations="*"'
