@@ -183,8 +183,11 @@ class Api:
         if name.startswith("Microsoft.Dynamics.CRM.") and not below:
             _only(request, "POST")
             return _done(self.actions.run_bound(name, table, row_id, request))
-        if name in table.columns and not below and name not in table.navigations:
-            return self._property(request, table, row_id, name)
+        if name in table.columns and name not in table.navigations:
+            if below == ["$value"]:
+                return self._plain_property(request, table, row_id, name)
+            if not below:
+                return self._property(request, table, row_id, name)
         if name in table.navigations:
             if below == ["$ref"]:
                 return self._lookup_reference(request, table, row_id, name)
@@ -263,15 +266,28 @@ class Api:
             self.rows.update(table, row_id, {name: None}, request.caller)
             return Response(204)
         _only(request, "GET")
-        _, view = self._reading(request)
-        text, _ = self.reader.one(table, row_id, Options(select=(name,)), view)
-        value = json.loads(text, parse_float=_Literal)[name]
+        value = self._value(request, table, row_id, name)
         if value is None:
             return Response(204)
         context = f"{request.api_url}/$metadata#{table.entity_set}({row_id})/{name}"
         return Response.of_json(
             f'{{"@odata.context":{json.dumps(context)},"value":{_json(value)}}}'
         )
+
+    def _plain_property(
+        self, request: Request, table: Table, row_id: str, name: str
+    ) -> Response:
+        """A property without JSON around it."""
+        _only(request, "GET")
+        value = self._value(request, table, row_id, name)
+        if value is None:
+            return Response(204)
+        return _plain_text(value if isinstance(value, str) else _json(value))
+
+    def _value(self, request: Request, table: Table, row_id: str, name: str) -> Any:
+        _, view = self._reading(request)
+        text, _ = self.reader.one(table, row_id, Options(select=(name,)), view)
+        return json.loads(text, parse_float=_Literal)[name]
 
     def _lookup_target(
         self, request: Request, table: Table, row_id: str, navigation: str
@@ -346,10 +362,37 @@ class Api:
             headers["Location"] = address
         return Response(204, headers)
 
+    def _references_only(self, request: Request, found: Response) -> Response:
+        """The rows of an answer by their addresses, as ``/$ref`` shows them."""
+        if found.status != 200:
+            return found
+        body = json.loads(found.body)
+        entity_set = re.split(r"[(/]", body["@odata.context"].rpartition("#")[2])[0]
+        primary_id = self.schema.sets[entity_set].primary_id
+
+        def reference(row: dict[str, Any]) -> dict[str, Any]:
+            address = f"{request.api_url}/{entity_set}({row[primary_id]})"
+            return {"@odata.id": address}
+
+        model = f"{request.api_url}/$metadata"
+        if "value" not in body:
+            answer = {"@odata.context": f"{model}#$ref", **reference(body)}
+        else:
+            answer = {
+                "@odata.context": f"{model}#Collection($ref)",
+                "value": [reference(row) for row in body["value"]],
+            }
+            if "@odata.nextLink" in body:
+                answer["@odata.nextLink"] = body["@odata.nextLink"]
+        return Response.of_json(_json(answer))
+
     def _lookup_reference(
         self, request: Request, table: Table, row_id: str, navigation: str
     ) -> Response:
         target = None
+        if request.method == "GET":
+            found = self._lookup_target(request, table, row_id, navigation)
+            return self._references_only(request, found)
         if request.method == "PUT":
             target = request.json().get("@odata.id")
         elif request.method != "DELETE":
@@ -364,6 +407,9 @@ class Api:
         """Associating writes the lookup on the other side of the relationship."""
         relationship = table.collections[name]
         source = self.schema.tables[relationship.table]
+        if request.method == "GET" and not key:
+            found = self._related(request, table, row_id, name, counted=False)
+            return self._references_only(request, found)
         if request.method == "POST" and not key:
             reference = request.json().get("@odata.id", "")
             target: str | None = f"{table.entity_set}({row_id})"
@@ -585,7 +631,11 @@ def _applied(view: View, *names: str) -> dict[str, str]:
 
 def _plain_count(count: int) -> Response:
     """A number as text, with the byte order mark that Dataverse puts before it."""
-    return Response(200, {"Content-Type": "text/plain"}, f"\ufeff{count}".encode())
+    return _plain_text(f"\ufeff{count}")
+
+
+def _plain_text(text: str) -> Response:
+    return Response(200, {"Content-Type": "text/plain"}, text.encode())
 
 
 def _targets(request: Request, table: Table) -> list[dict[str, Any]]:

@@ -475,6 +475,11 @@ class _Behavior:
 
     def stamp_created(self, row: Row, caller: Caller, now: str) -> None:
         self._stamp(row, "created", caller, now)
+        if row.get("overriddencreatedon"):  # a row that is imported keeps its age
+            row["createdon"], row["overriddencreatedon"] = (
+                row["overriddencreatedon"],
+                now,
+            )
         self._stamp(row, "modified", caller, now)
 
     def stamp_modified(self, row: Row, caller: Caller, now: str) -> None:
