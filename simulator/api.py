@@ -183,11 +183,10 @@ class Api:
         if name.startswith("Microsoft.Dynamics.CRM.") and not below:
             _only(request, "POST")
             return _done(self.actions.run_bound(name, table, row_id, request))
-        if name in table.columns and name not in table.navigations:
-            if below == ["$value"]:
-                return self._plain_property(request, table, row_id, name)
-            if not below:
-                return self._property(request, table, row_id, name)
+        if name in table.columns and not below and name not in table.navigations:
+            return self._property(request, table, row_id, name)
+        if name in table.columns and below == ["$value"]:
+            return self._plain_property(request, table, row_id, name)
         if name in table.navigations:
             if below == ["$ref"]:
                 return self._lookup_reference(request, table, row_id, name)

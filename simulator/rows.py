@@ -142,7 +142,18 @@ class Rows:
             row.update(rule.compute(row))
         with self._keys_enforced(table):
             self.store.insert(table, row, caller.user_id, now)
+        if row.get("baseuomname"):
+            self._create_base_unit(row_id, row["baseuomname"], caller)
         return row_id
+
+    def _create_base_unit(self, group_id: str, name: str, caller: Caller) -> None:
+        """A unit group comes with the unit that its other units are made of."""
+        unit = self.schema.tables["uom"]
+        group = {"uomscheduleid@odata.bind": f"uomschedules({group_id})"}
+        unit_id = self._create_row(
+            unit, {"name": name, "quantity": 1, **group}, caller, None
+        )
+        self.set_columns(unit, unit_id, {"isschedulebaseuom": 1}, caller)
 
     def update(
         self,

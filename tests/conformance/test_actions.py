@@ -19,9 +19,7 @@ def entity(table: str, row_id: str, **columns: Any) -> dict[str, Any]:
 # -- Merge ---------------------------------------------------------------------------
 
 
-def merge(
-    api: Api, target: str, loser: str, table: str = "account", **parameters: Any
-):
+def merge(api: Api, target: str, loser: str, table: str = "account", **parameters: Any):
     body = {
         "Target": entity(table, target),
         "Subordinate": entity(table, loser),
@@ -373,7 +371,9 @@ def test_what_a_lead_becomes_is_linked(api, rows, lead):
 
     Learn: webapi/reference/about
     """
-    wishes = dict.fromkeys(("CreateAccount", "CreateContact", "CreateOpportunity"), True)
+    wishes = dict.fromkeys(
+        ("CreateAccount", "CreateContact", "CreateOpportunity"), True
+    )
     made: dict[str, str] = {}
     for row in qualify(rows, lead, **wishes).json()["value"]:
         made |= {k: v for k, v in row.items() if k.endswith("id")}

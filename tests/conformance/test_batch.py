@@ -229,7 +229,7 @@ def test_change_sets_are_independent(api, rows):
 
 
 def test_a_reference_in_a_body(api, rows):
-    """"primarycontactid@odata.bind": "$1".
+    """ "primarycontactid@odata.bind": "$1".
 
     Learn: webapi/execute-batch-operations-using-web-api
     """
@@ -399,7 +399,7 @@ def test_every_target_names_its_type(api, rows, kind):
 
 
 def test_delete_multiple_is_not_for_standard_tables(api, rows):
-    """"DeleteMultiple has not yet been implemented."
+    """ "DeleteMultiple has not yet been implemented."
 
     Learn: bulk-operations
     """

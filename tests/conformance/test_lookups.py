@@ -23,7 +23,9 @@ def primary(api: Api, account: str) -> str | None:
 # -- bind and clear ------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", ["/contacts({})", "contacts({})", "{base}/contacts({})"])
+@pytest.mark.parametrize(
+    "form", ["/contacts({})", "contacts({})", "{base}/contacts({})"]
+)
 def test_forms_of_a_bound_address(api, account, contact, form):
     """With and without a slash before it, or absolute.
 
@@ -162,7 +164,9 @@ def test_one_customer_replaces_the_other(api, rows, account, contact):
     assert row["parentcustomerid_account"] is None
 
 
-@pytest.mark.parametrize("name", ["parentcustomerid_account", "parentcustomerid_contact"])
+@pytest.mark.parametrize(
+    "name", ["parentcustomerid_account", "parentcustomerid_contact"]
+)
 def test_a_customer_is_cleared_by_either_name(api, rows, account, name):
     """Null under the name of any table.
 
@@ -245,7 +249,8 @@ def test_a_row_is_added_to_a_collection(api, account, contact):
 
 
 @pytest.mark.parametrize(
-    "form", ["contact_customer_accounts({id})/$ref", "{name}/$ref?$id={base}/contacts({id})"]
+    "form",
+    ["contact_customer_accounts({id})/$ref", "{name}/$ref?$id={base}/contacts({id})"],
 )
 def test_a_row_is_taken_from_a_collection(api, rows, account, form):
     """By its key in the path, or by its address in $id.
@@ -301,7 +306,9 @@ def test_deleting_a_regarded_row_deletes_its_activities(api, rows, account):
 
     Learn: configure-entity-relationship-cascading-behavior
     """
-    task = rows.add("tasks", bind("regardingobjectid_account_task", "accounts", account))
+    task = rows.add(
+        "tasks", bind("regardingobjectid_account_task", "accounts", account)
+    )
     assert api.delete(f"accounts({account})").status_code == 204
     assert api.get(f"tasks({task})").status_code == 404
 

@@ -221,8 +221,16 @@ def test_lambda_operators(five, any_or_all, found):
     ("function", "arguments", "expected"),
     [
         ("In", "PropertyName='numberofemployees',PropertyValues=['1','3']", [0, 2]),
-        ("NotIn", "PropertyName='numberofemployees',PropertyValues=['1','3']", [1, 3, 4]),
-        ("Between", "PropertyName='numberofemployees',PropertyValues=['2','3']", [1, 2]),
+        (
+            "NotIn",
+            "PropertyName='numberofemployees',PropertyValues=['1','3']",
+            [1, 3, 4],
+        ),
+        (
+            "Between",
+            "PropertyName='numberofemployees',PropertyValues=['2','3']",
+            [1, 2],
+        ),
         (
             "NotBetween",
             "PropertyName='numberofemployees',PropertyValues=['2','4']",
@@ -235,7 +243,11 @@ def test_lambda_operators(five, any_or_all, found):
         ("NextXDays", "PropertyName='createdon',PropertyValue=2", None),
         ("OlderThanXDays", "PropertyName='createdon',PropertyValue=2", []),
         ("Last7Days", "PropertyName='createdon'", [0, 1, 2, 3, 4]),
-        ("OnOrAfter", "PropertyName='createdon',PropertyValue='2020-01-01'", [0, 1, 2, 3, 4]),
+        (
+            "OnOrAfter",
+            "PropertyName='createdon',PropertyValue='2020-01-01'",
+            [0, 1, 2, 3, 4],
+        ),
         ("OnOrBefore", "PropertyName='createdon',PropertyValue='2020-01-01'", []),
         ("On", "PropertyName='createdon',PropertyValue='2020-01-01'", []),
     ],

@@ -716,7 +716,7 @@ def test_a_key_is_unique(api, rows, key):
 
 
 def test_a_lookup_is_bound_by_key(api, rows, key, by_key):
-    """"parentaccountid@odata.bind": "accounts(<column>='<value>')".
+    """ "parentaccountid@odata.bind": "accounts(<column>='<value>')".
 
     Learn: use-alternate-key-reference-record
     """
@@ -736,7 +736,7 @@ def test_a_lookup_to_a_missing_key(api, rows, by_key):
 
 
 def test_a_column_that_is_no_key(api, rows):
-    """"The key in the request URI is not valid for resource".
+    """ "The key in the request URI is not valid for resource".
 
     Recorded: answers of live organizations in public reports
     """
