@@ -7,7 +7,8 @@ DEV = $(PYTHON) -m dev
 help:
 	@echo "make demo       both sides with sample data, coupled and synchronized, then"
 	@echo "                served until Ctrl-C (SERVE=0: stop after the summary)"
-	@echo "make test       every test (TAGS=: as Odoo's --test-tags, or pure)"
+	@echo "make test       every test (TAGS=: as Odoo's --test-tags; pure: those without"
+	@echo "                Odoo; conformance: the facts about Dataverse)"
 	@echo "make bench      what synchronization costs beside Odoo alone (N= records)"
 	@echo "make lint       every static check"
 	@echo "make pot        the addon's terms, for translators, into i18n/"

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from environment import Api, Environment, Rows, error
+from environment import Api, Environment, error
 
 TRACK = "odata.track-changes"
 
