@@ -28,6 +28,7 @@ from .fetch import Fetch
 from .filters import Sql
 from .messages import Request, Response
 from .metadata import SETS
+from .metadata_writing import METADATA_ACTIONS, MetadataWriting
 from .organization import Organization
 from .query import Options
 from .reader import View
@@ -70,6 +71,9 @@ class Api:
         self.changes = organization.changes
         self.fetch = Fetch(organization.reader)
         self.metadata = organization.metadata
+        self.metadata_writing = MetadataWriting(
+            organization.customization, organization.metadata
+        )
         self.actions = Actions(organization.rows, organization.reader)
 
     def handle(self, request: Request) -> Response:
@@ -131,6 +135,10 @@ class Api:
         if match["name"] in ACTIONS and not rest and match["key"] is None:
             _only(request, "POST")
             return _done(self.actions.run(match["name"], request))
+        if match["name"] in METADATA_ACTIONS and not rest and match["key"] is None:
+            _only(request, "POST")
+            act = METADATA_ACTIONS[match["name"]]
+            return _done(act(self.metadata_writing, request))
         if match["name"] in _FUNCTIONS and not rest:
             _only(request, "GET")
             return _FUNCTIONS[match["name"]](self, request, match["key"] or "")
@@ -420,11 +428,8 @@ class Api:
     # -- everything else -----------------------------------------------------------
 
     def _metadata(self, request: Request, path: str) -> Response:
-        if request.method == "POST":
-            key_id = self.metadata.create_key(path, request.json())
-            return Response(
-                204, {"OData-EntityId": f"{request.api_url}/{path}({key_id})"}
-            )
+        if request.method in ("POST", "PUT", "DELETE"):
+            return self.metadata_writing.write(request, path)
         _only(request, "GET")
         options = query.parse(request.query)
         return Response.of_json(

@@ -289,6 +289,10 @@ def invalid_characters(table: str, column: str) -> DataverseError:
     )
 
 
+def file_too_big() -> DataverseError:
+    return DataverseError(400, "0x80044a02", "Attachment file size is too big.")
+
+
 def date_out_of_range(value: str) -> DataverseError:
     return DataverseError(
         400,
@@ -436,6 +440,41 @@ def bad_request(message: str) -> DataverseError:
 def method_not_allowed(method: str) -> DataverseError:
     return DataverseError(
         405, "0x0", f"The requested resource does not support http method '{method}'."
+    )
+
+
+# -- definitions -------------------------------------------------------------------
+
+
+def invalid_argument(message: str) -> DataverseError:
+    return DataverseError(400, "0x80040203", message)
+
+
+def duplicate_name(name: str) -> DataverseError:
+    return DataverseError(
+        400, "0x80047010", f"An object with the specified name already exists: {name}"
+    )
+
+
+def duplicate_column(table: str, column: str) -> DataverseError:
+    return DataverseError(
+        400,
+        "0x80047013",
+        f"An attribute with the name '{column}' already exists on the entity '{table}'.",
+    )
+
+
+def cannot_delete_component(name: str, reason: str) -> DataverseError:
+    return DataverseError(400, "0x80047001", f"'{name}' cannot be deleted: {reason}.")
+
+
+def component_in_use(kind: str, name: str) -> DataverseError:
+    return DataverseError(
+        400,
+        "0x8004F01F",
+        f"The {kind}({name}) component cannot be deleted because it is referenced by "
+        "other components. For a list of referenced components, use the "
+        "RetrieveDependenciesForDeleteRequest.",
     )
 
 

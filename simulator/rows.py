@@ -54,9 +54,8 @@ class Rows:
         self.security = security
         self.clock = clock
         self.plug_ins = plug_ins
-        self._behaviors = {
-            table.name: _Behavior(table) for table in schema.tables.values()
-        }
+        self._behaviors = _Behaviors(schema)
+        schema.listeners.append(self._behaviors.clear)
 
     # -- the four operations -------------------------------------------------------
 
@@ -437,6 +436,18 @@ class _KeysEnforced:
             for name, columns in self._store.keys(self._table).items():
                 if f"{self._table.name}.{columns[0]}" in str(error):
                     raise errors.duplicate_key(name, ", ".join(columns)) from error
+
+
+class _Behaviors(dict[str, "_Behavior"]):
+    """Of each table by its name, made when it is first asked for."""
+
+    def __init__(self, schema: Schema) -> None:
+        super().__init__()
+        self._schema = schema
+
+    def __missing__(self, name: str) -> _Behavior:
+        self[name] = _Behavior(self._schema.tables[name])
+        return self[name]
 
 
 class _Behavior:
