@@ -25,6 +25,7 @@ from . import (
 from .actions import ACTIONS, Actions
 from .faults import Faults
 from .fetch import Fetch
+from .files import FILE_ACTIONS, Files
 from .filters import Sql
 from .messages import Request, Response
 from .metadata import SETS
@@ -74,6 +75,7 @@ class Api:
         self.metadata_writing = MetadataWriting(
             organization.customization, organization.metadata
         )
+        self.files = Files(organization.rows)
         self.actions = Actions(organization.rows, organization.reader)
 
     def handle(self, request: Request) -> Response:
@@ -135,6 +137,9 @@ class Api:
         if match["name"] in ACTIONS and not rest and match["key"] is None:
             _only(request, "POST")
             return _done(self.actions.run(match["name"], request))
+        if match["name"] in FILE_ACTIONS and not rest and match["key"] is None:
+            _only(request, "POST")
+            return _done(FILE_ACTIONS[match["name"]](self.files, request))
         if match["name"] in METADATA_ACTIONS and not rest and match["key"] is None:
             _only(request, "POST")
             act = METADATA_ACTIONS[match["name"]]
@@ -191,6 +196,16 @@ class Api:
         if name.startswith("Microsoft.Dynamics.CRM.") and not below:
             _only(request, "POST")
             return _done(self.actions.run_bound(name, table, row_id, request))
+        column = table.columns.get(name)
+        if column in table.file_columns:
+            if below == ["$value"]:
+                _only(request, "GET")
+                return self.files.read(request, table, row_id, column)
+            if not below and request.method in ("PATCH", "PUT", "DELETE"):
+                act = self.files.delete if request.method == "DELETE" else (
+                    self.files.write
+                )
+                return act(request, table, row_id, column)
         if name in table.columns and not below and name not in table.navigations:
             return self._property(request, table, row_id, name)
         if name in table.navigations:

@@ -289,6 +289,12 @@ def invalid_characters(table: str, column: str) -> DataverseError:
     )
 
 
+def unsupported_media_type(given: str) -> DataverseError:
+    return DataverseError(
+        415, "0x80060888", f"The content type '{given}' is not application/octet-stream."
+    )
+
+
 def file_too_big() -> DataverseError:
     return DataverseError(400, "0x80044a02", "Attachment file size is too big.")
 
