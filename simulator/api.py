@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -34,6 +36,7 @@ from .organization import Organization
 from .query import Options
 from .reader import View
 from .rows import Conditions, etag
+from .sales_actions import SALES_ACTIONS, SalesActions
 from .schema import Table
 from .sql import to_fetch
 from .tokens import parse_page_token
@@ -77,6 +80,20 @@ class Api:
         )
         self.files = Files(organization.rows)
         self.actions = Actions(organization.rows, organization.reader)
+        self.metadata_writing = MetadataWriting(
+            organization.customization, organization.metadata
+        )
+        sales = SalesActions(organization.rows, organization.reader)
+        # Unbound actions: what answers the request, with JSON or None for 204.
+        self._messages: dict[str, Callable[[Request], dict[str, Any] | None]] = {
+            **{name: partial(self.actions.run, name) for name in ACTIONS},
+            **{name: partial(sales.run, name) for name in SALES_ACTIONS},
+            **{name: partial(act, self.files) for name, act in FILE_ACTIONS.items()},
+            **{
+                name: partial(act, self.metadata_writing)
+                for name, act in METADATA_ACTIONS.items()
+            },
+        }
 
     def handle(self, request: Request) -> Response:
         before = self.organization.store.version
@@ -134,16 +151,9 @@ class Api:
             return self._model(request)
         if match["name"] in SETS:
             return self._metadata(request, path)
-        if match["name"] in ACTIONS and not rest and match["key"] is None:
+        if match["name"] in self._messages and not rest and match["key"] is None:
             _only(request, "POST")
-            return _done(self.actions.run(match["name"], request))
-        if match["name"] in FILE_ACTIONS and not rest and match["key"] is None:
-            _only(request, "POST")
-            return _done(FILE_ACTIONS[match["name"]](self.files, request))
-        if match["name"] in METADATA_ACTIONS and not rest and match["key"] is None:
-            _only(request, "POST")
-            act = METADATA_ACTIONS[match["name"]]
-            return _done(act(self.metadata_writing, request))
+            return _done(self._messages[match["name"]](request))
         if match["name"] in _FUNCTIONS and not rest:
             _only(request, "GET")
             return _FUNCTIONS[match["name"]](self, request, match["key"] or "")
@@ -202,8 +212,10 @@ class Api:
                 _only(request, "GET")
                 return self.files.read(request, table, row_id, column)
             if not below and request.method in ("PATCH", "PUT", "DELETE"):
-                act = self.files.delete if request.method == "DELETE" else (
-                    self.files.write
+                act = (
+                    self.files.delete
+                    if request.method == "DELETE"
+                    else (self.files.write)
                 )
                 return act(request, table, row_id, column)
         if name in table.columns and not below and name not in table.navigations:

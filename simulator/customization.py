@@ -55,7 +55,10 @@ class Customization:
     def change_table(self, table: Table, given: Json) -> None:
         """A complete definition, sent with PUT. Change tracking stays on once it is."""
         changes: Json = {}
-        for part, name in (("DisplayName", "label"), ("DisplayCollectionName", "labels")):
+        for part, name in (
+            ("DisplayName", "label"),
+            ("DisplayCollectionName", "labels"),
+        ):
             text = declarations.text_of(given.get(part))
             if text:
                 changes[name] = text
@@ -116,7 +119,9 @@ class Customization:
         ):
             raise errors.component_in_use("Attribute", column.name)
         names = [column.name]
-        names += [f"{column.name}{suffix}" for suffix in _COMPANIONS.get(column.type, ())]
+        names += [
+            f"{column.name}{suffix}" for suffix in _COMPANIONS.get(column.type, ())
+        ]
         gone = [table.columns[name] for name in names if name in table.columns]
         for each in gone:
             self.store.drop_column(table, each)
@@ -165,9 +170,7 @@ class Customization:
         if any(column.name in names for names in self.store.keys(table).values()):
             raise errors.component_in_use("Relationship", name)
         self.store.drop_column(table, column)
-        self._do(
-            ["drop_relationship", name], ["drop_column", table.name, column.name]
-        )
+        self._do(["drop_relationship", name], ["drop_column", table.name, column.name])
 
     # -- alternate keys ------------------------------------------------------------
 

@@ -242,6 +242,22 @@ def opportunity_has_open_quotes() -> DataverseError:
     return DataverseError(400, "0x80040516", "The opportunity cannot be closed.")
 
 
+def quote_has_open_revision() -> DataverseError:
+    return DataverseError(
+        400,
+        "0x80048d00",
+        "Quote cannot be revised as there already exists another quote in Draft/Active "
+        "state and with same quote number.",
+    )
+
+
+def quote_not_active() -> DataverseError:
+    """The documentation has no code for it; this is the general one."""
+    return DataverseError(
+        400, "0x80040203", "Only an active or won quote can be converted to an order."
+    )
+
+
 def lead_already_closed() -> DataverseError:
     return DataverseError(400, "0x80040519", "The lead is already closed.")
 
@@ -291,7 +307,9 @@ def invalid_characters(table: str, column: str) -> DataverseError:
 
 def unsupported_media_type(given: str) -> DataverseError:
     return DataverseError(
-        415, "0x80060888", f"The content type '{given}' is not application/octet-stream."
+        415,
+        "0x80060888",
+        f"The content type '{given}' is not application/octet-stream.",
     )
 
 

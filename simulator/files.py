@@ -27,9 +27,7 @@ CHUNK_BYTES = 4 * 1024 * 1024
 _SINGLE_REQUEST_BYTES = 128 * 1024 * 1024
 _RANGE = re.compile(r"bytes[= ](\d{1,12})-(\d{1,12})(?:/(\d{1,12}))?", re.ASCII)
 _OPEN_TRANSFERS = 1000
-_EXPOSED = {
-    "Access-Control-Expose-Headers": "x-ms-file-size; x-ms-file-name; mimetype"
-}
+_EXPOSED = {"Access-Control-Expose-Headers": "x-ms-file-size; x-ms-file-name; mimetype"}
 
 
 @dataclass

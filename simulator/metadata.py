@@ -21,6 +21,7 @@ Json = dict[str, Any]
 
 _SEGMENT = re.compile(r"(?P<name>[\w.]+)(?:\((?P<key>[^)]*)\))?")
 
+
 class Metadata:
     """Answers as plain dictionaries; ``api_url`` is for the context."""
 

@@ -374,7 +374,9 @@ def _view_definition(table: Table, schema: Schema) -> str:
                 value = f"'{name}'"
             parts.append(f"{value} AS {column}")
         selects.append(f"SELECT {', '.join(parts)} FROM {name}")
-    return f"CREATE TEMP VIEW IF NOT EXISTS {table.name} AS {' UNION ALL '.join(selects)}"
+    return (
+        f"CREATE TEMP VIEW IF NOT EXISTS {table.name} AS {' UNION ALL '.join(selects)}"
+    )
 
 
 def _compare_caseless(left: str, right: str) -> int:

@@ -179,7 +179,9 @@ def test_a_global_option_set_is_shared(api: Session) -> None:
     options = [{"Value": 7, "Label": _label("Seven")}]
     given = {"Name": "new_Numbers", "DisplayName": _label("N"), "Options": options}
     assert api.post("GlobalOptionSetDefinitions", json=given).status_code == 204
-    bound = {"GlobalOptionSet@odata.bind": "GlobalOptionSetDefinitions(Name='new_numbers')"}
+    bound = {
+        "GlobalOptionSet@odata.bind": "GlobalOptionSetDefinitions(Name='new_numbers')"
+    }
     column = _column("Picklist", "new_Number", OptionSet={}, **bound)
     assert api.post(_account("/Attributes"), json=column).status_code == 204
     row_id = create(api, "accounts", name="A", new_number=7)
@@ -193,11 +195,15 @@ def test_a_global_option_set_is_shared(api: Session) -> None:
 def test_options_come_and_go(api: Session) -> None:
     """InsertOptionValue, DeleteOptionValue; a row may keep what is gone."""
     column = _column(
-        "Picklist", "new_Size", OptionSet={"Options": [{"Value": 1, "Label": _label("S")}]}
+        "Picklist",
+        "new_Size",
+        OptionSet={"Options": [{"Value": 1, "Label": _label("S")}]},
     )
     assert api.post(_account("/Attributes"), json=column).status_code == 204
     names = {"EntityLogicalName": "account", "AttributeLogicalName": "new_size"}
-    added = api.post("InsertOptionValue", json={**names, "Label": _label("M"), "Value": 2})
+    added = api.post(
+        "InsertOptionValue", json={**names, "Label": _label("M"), "Value": 2}
+    )
     assert added.json()["NewOptionValue"] == 2
     row_id = create(api, "accounts", name="A", new_size=2)
     assert api.post("DeleteOptionValue", json={**names, "Value": 2}).status_code == 204
@@ -242,9 +248,7 @@ def test_a_failed_change_set_takes_its_table_back(api: Session) -> None:
         "Content-Type: application/json\r\n\r\n{body}\r\n"
     )
     column = '{"@odata.type": "%sStringAttributeMetadata", "SchemaName": "new_A"}'
-    first = part.format(
-        number=1, path=_account("/Attributes"), body=column % _PREFIX
-    )
+    first = part.format(number=1, path=_account("/Attributes"), body=column % _PREFIX)
     second = part.format(number=2, path="accounts", body='{"nothing": 1}')
     body = (
         "--b\r\nContent-Type: multipart/mixed; boundary=cs\r\n\r\n"
