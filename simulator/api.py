@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -25,13 +27,16 @@ from . import (
 from .actions import ACTIONS, Actions
 from .faults import Faults
 from .fetch import Fetch
+from .files import FILE_ACTIONS, Files
 from .filters import Sql
 from .messages import Request, Response
 from .metadata import SETS
+from .metadata_writing import METADATA_ACTIONS, MetadataWriting
 from .organization import Organization
 from .query import Options
 from .reader import View
 from .rows import Conditions, etag
+from .sales_actions import SALES_ACTIONS, SalesActions
 from .schema import Table
 from .sql import to_fetch
 from .tokens import parse_page_token
@@ -70,7 +75,25 @@ class Api:
         self.changes = organization.changes
         self.fetch = Fetch(organization.reader)
         self.metadata = organization.metadata
+        self.metadata_writing = MetadataWriting(
+            organization.customization, organization.metadata
+        )
+        self.files = Files(organization.rows)
         self.actions = Actions(organization.rows, organization.reader)
+        self.metadata_writing = MetadataWriting(
+            organization.customization, organization.metadata
+        )
+        sales = SalesActions(organization.rows, organization.reader)
+        # Unbound actions: what answers the request, with JSON or None for 204.
+        self._messages: dict[str, Callable[[Request], dict[str, Any] | None]] = {
+            **{name: partial(self.actions.run, name) for name in ACTIONS},
+            **{name: partial(sales.run, name) for name in SALES_ACTIONS},
+            **{name: partial(act, self.files) for name, act in FILE_ACTIONS.items()},
+            **{
+                name: partial(act, self.metadata_writing)
+                for name, act in METADATA_ACTIONS.items()
+            },
+        }
 
     def handle(self, request: Request) -> Response:
         before = self.organization.store.version
@@ -128,9 +151,9 @@ class Api:
             return self._model(request)
         if match["name"] in SETS:
             return self._metadata(request, path)
-        if match["name"] in ACTIONS and not rest and match["key"] is None:
+        if match["name"] in self._messages and not rest and match["key"] is None:
             _only(request, "POST")
-            return _done(self.actions.run(match["name"], request))
+            return _done(self._messages[match["name"]](request))
         if match["name"] in _FUNCTIONS and not rest:
             _only(request, "GET")
             return _FUNCTIONS[match["name"]](self, request, match["key"] or "")
@@ -183,6 +206,18 @@ class Api:
         if name.startswith("Microsoft.Dynamics.CRM.") and not below:
             _only(request, "POST")
             return _done(self.actions.run_bound(name, table, row_id, request))
+        column = table.columns.get(name)
+        if column in table.file_columns:
+            if below == ["$value"]:
+                _only(request, "GET")
+                return self.files.read(request, table, row_id, column)
+            if not below and request.method in ("PATCH", "PUT", "DELETE"):
+                act = (
+                    self.files.delete
+                    if request.method == "DELETE"
+                    else (self.files.write)
+                )
+                return act(request, table, row_id, column)
         if name in table.columns and not below and name not in table.navigations:
             return self._property(request, table, row_id, name)
         if name in table.columns and below == ["$value"]:
@@ -465,11 +500,8 @@ class Api:
     # -- everything else -----------------------------------------------------------
 
     def _metadata(self, request: Request, path: str) -> Response:
-        if request.method == "POST":
-            key_id = self.metadata.create_key(path, request.json())
-            return Response(
-                204, {"OData-EntityId": f"{request.api_url}/{path}({key_id})"}
-            )
+        if request.method in ("POST", "PUT", "DELETE"):
+            return self.metadata_writing.write(request, path)
         _only(request, "GET")
         options = query.parse(request.query)
         return Response.of_json(

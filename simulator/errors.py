@@ -242,6 +242,22 @@ def opportunity_has_open_quotes() -> DataverseError:
     return DataverseError(400, "0x80040516", "The opportunity cannot be closed.")
 
 
+def quote_has_open_revision() -> DataverseError:
+    return DataverseError(
+        400,
+        "0x80048d00",
+        "Quote cannot be revised as there already exists another quote in Draft/Active "
+        "state and with same quote number.",
+    )
+
+
+def quote_not_active() -> DataverseError:
+    """The documentation has no code for it; this is the general one."""
+    return DataverseError(
+        400, "0x80040203", "Only an active or won quote can be converted to an order."
+    )
+
+
 def lead_already_closed() -> DataverseError:
     return DataverseError(400, "0x80040519", "The lead is already closed.")
 
@@ -287,6 +303,18 @@ def invalid_characters(table: str, column: str) -> DataverseError:
         f"Invalid character in field '{column}' of entity '{table}': hexadecimal "
         "control characters are not valid.",
     )
+
+
+def unsupported_media_type(given: str) -> DataverseError:
+    return DataverseError(
+        415,
+        "0x80060888",
+        f"The content type '{given}' is not application/octet-stream.",
+    )
+
+
+def file_too_big() -> DataverseError:
+    return DataverseError(400, "0x80044a02", "Attachment file size is too big.")
 
 
 def date_out_of_range(value: str) -> DataverseError:
@@ -436,6 +464,41 @@ def bad_request(message: str) -> DataverseError:
 def method_not_allowed(method: str) -> DataverseError:
     return DataverseError(
         405, "0x0", f"The requested resource does not support http method '{method}'."
+    )
+
+
+# -- definitions -------------------------------------------------------------------
+
+
+def invalid_argument(message: str) -> DataverseError:
+    return DataverseError(400, "0x80040203", message)
+
+
+def duplicate_name(name: str) -> DataverseError:
+    return DataverseError(
+        400, "0x80047010", f"An object with the specified name already exists: {name}"
+    )
+
+
+def duplicate_column(table: str, column: str) -> DataverseError:
+    return DataverseError(
+        400,
+        "0x80047013",
+        f"An attribute with the name '{column}' already exists on the entity '{table}'.",
+    )
+
+
+def cannot_delete_component(name: str, reason: str) -> DataverseError:
+    return DataverseError(400, "0x80047001", f"'{name}' cannot be deleted: {reason}.")
+
+
+def component_in_use(kind: str, name: str) -> DataverseError:
+    return DataverseError(
+        400,
+        "0x8004F01F",
+        f"The {kind}({name}) component cannot be deleted because it is referenced by "
+        "other components. For a list of referenced components, use the "
+        "RetrieveDependenciesForDeleteRequest.",
     )
 
 

@@ -45,6 +45,7 @@ class Reader:
         self.security = security
         self.clock = clock
         self._projection = lru_cache(maxsize=256)(self._make_projection)
+        schema.listeners.append(self._projection.cache_clear)
 
     # -- answers -------------------------------------------------------------------
 

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from . import addresses, business_rules, deep_insert, errors, values
+from . import addresses, business_rules, deep_insert, errors
+from .behaviors import Behaviors, null
 from .business_rules import Write
 from .clock import Clock
-from .computed import Rule, rules_for
 from .plug_ins import PlugIns
-from .schema import Column, Relationship, Schema, Table
+from .pricing import LINES, Pricing
+from .schema import Relationship, Schema, Table
 from .security import Caller, Security
 from .store import Store
 
@@ -54,9 +53,9 @@ class Rows:
         self.security = security
         self.clock = clock
         self.plug_ins = plug_ins
-        self._behaviors = {
-            table.name: _Behavior(table) for table in schema.tables.values()
-        }
+        self.pricing = Pricing(store)
+        self._behaviors = Behaviors(schema)
+        schema.listeners.append(self._behaviors.clear)
 
     # -- the four operations -------------------------------------------------------
 
@@ -115,10 +114,18 @@ class Rows:
     ) -> str:
         self.security.require(caller, table, "Create")
         _refuse_view(table, "Create")
-        behavior = self._behaviors[table.name]
         given = self._read_body(table, body, on_create=True)
         self.plug_ins.apply(table.name, "Create", given)
         row_id = row_id or given.get(table.primary_id) or str(uuid.uuid4())
+        return self._insert(table, given, caller, row_id)
+
+    def create_stored(self, table: Table, given: Row, caller: Caller) -> str:
+        """``create`` from stored values, as the platform's own messages do."""
+        self.security.require(caller, table, "Create")
+        return self._insert(table, given, caller, str(uuid.uuid4()))
+
+    def _insert(self, table: Table, given: Row, caller: Caller, row_id: str) -> str:
+        behavior = self._behaviors[table.name]
         if self.store.exists(table, row_id):
             raise errors.duplicate_row()
         business_rules.check(Write(table, self.store, row_id, given, None))
@@ -137,14 +144,39 @@ class Rows:
         for name in behavior.required:
             if row.get(name) is None:
                 raise errors.required_column(name)
+        if behavior.document_column:
+            given = self._price_line(table, row, given)
         self._settle_money(table, row, given)
         for rule in behavior.rules:
             row.update(rule.compute(row))
         with self._keys_enforced(table):
             self.store.insert(table, row, caller.user_id, now)
+        if behavior.document_column:
+            self._settle_document(table, row, caller)
         if row.get("baseuomname"):
             self._create_base_unit(row_id, row["baseuomname"], caller)
         return row_id
+
+    def _price_line(self, table: Table, row: Row, given: Row) -> Row:
+        """Fill in a new line's amounts, in its document's currency; returns what was
+        given, with these."""
+        found = self.pricing.line(table, row, set(given))
+        document = self.schema.tables[LINES[table.name]]
+        above = self.store.row(document, row.get(document.primary_id) or "") or {}
+        if not given.get("transactioncurrencyid"):
+            found["transactioncurrencyid"] = above.get("transactioncurrencyid")
+        row.update(found)
+        return {**given, **found}
+
+    def _settle_document(self, table: Table, line: Row, caller: Caller) -> None:
+        """The totals of the document that ``line`` belongs to, if it is still there."""
+        document = self.schema.tables[LINES[table.name]]
+        row = self.store.row(document, line.get(document.primary_id) or "")
+        totals = self.pricing.all_totals(document, row) if row else {}
+        changed = {n: v for n, v in totals.items() if row and row[n] != v}
+        if row and changed:
+            self._settle_money(document, changed, dict(changed), row)
+            self._write(document, row, changed, caller)
 
     def _create_base_unit(self, group_id: str, name: str, caller: Caller) -> None:
         """A unit group comes with the unit that its other units are made of."""
@@ -189,8 +221,23 @@ class Rows:
             _settle_state(table, changes, row, given, row_id)
         if "ownerid" in given:
             self._settle_owner(changes, given, caller)
+        if behavior.document_column:
+            priced = self.pricing.line(table, {**row, **changes}, set(given))
+            changes.update(priced)
+            given = {**given, **priced}
+        elif behavior.has_lines:
+            totals = self.pricing.totals(table, {**row, **changes}, set(given))
+            changes.update(totals)
+            given = {**given, **totals}
         self._settle_money(table, changes, given, row)
         self._write(table, row, changes, caller)
+        if behavior.document_column:
+            self._settle_document(table, {**row, **changes}, caller)
+            if (
+                changes.get(behavior.document_column, row[behavior.document_column])
+                != (row[behavior.document_column])
+            ):
+                self._settle_document(table, row, caller)
         for relationship, children in parts.collections:
             self._replace_children(table, row_id, relationship, children, caller)
 
@@ -380,7 +427,12 @@ class Rows:
             if ids and relationship.on_delete == "Restrict":
                 raise errors.delete_restricted()
             linked.append((relationship, ids))
+        line = None
+        if self._behaviors[table.name].document_column:
+            line = self.store.row(table, row_id)
         self.store.delete(table, row_id, caller.user_id, self.clock.text())
+        if line:
+            self._settle_document(table, line, caller)
         for relationship, ids in linked:
             source = self.schema.tables[relationship.table]
             for child_id in ids:
@@ -391,7 +443,7 @@ class Rows:
                     self._delete_cascading(source, child_id, caller)
                 else:
                     column = source.columns[relationship.column]
-                    self._write(source, child, _null(column), caller)
+                    self._write(source, child, null(column), caller)
 
     def _keys_enforced(self, table: Table) -> _KeysEnforced:
         return _KeysEnforced(self.store, table)
@@ -405,13 +457,6 @@ def etag(version: int) -> str:
 def _refuse_view(table: Table, message: str) -> None:
     if table.view_of:
         raise errors.message_not_supported(message, table.name)
-
-
-def _null(column: Column) -> Row:
-    cleared: Row = {column.name: None}
-    if column.type_column:
-        cleared[column.type_column] = None
-    return cleared
 
 
 def _settle_state(table: Table, row: Row, before: Row, given: Row, row_id: str) -> None:
@@ -448,141 +493,3 @@ class _KeysEnforced:
             for name, columns in self._store.keys(self._table).items():
                 if f"{self._table.name}.{columns[0]}" in str(error):
                     raise errors.duplicate_key(name, ", ".join(columns)) from error
-
-
-class _Behavior:
-    """What ``Rows`` needs to know of a table, worked out once."""
-
-    def __init__(self, table: Table) -> None:
-        self.table = table
-        columns = table.columns
-        self.rules: list[Rule] = rules_for(table)
-        self.money = {column.name for column in table.money_columns}
-        self.money_with_base = [
-            name for name in self.money if f"{name}_base" in self.money
-        ]
-        self.defaults: Row = {
-            column.name: column.default
-            for column in columns.values()
-            if column.default is not None
-        }
-        if "statecode" in columns:
-            self.defaults.setdefault("statecode", 0)
-        self.auto_numbers = {
-            column.name: column.auto_number
-            for column in columns.values()
-            if column.auto_number
-        }
-        # Only SystemRequired is enforced by the platform; ApplicationRequired is the
-        # business of forms ("Column requirement levels").
-        self.required = [
-            column.name
-            for column in columns.values()
-            if column.required == "SystemRequired"
-            and column.type in ("String", "Integer", "Decimal", "DateTime")
-            and column.on_create
-        ]
-        self.readers = self._make_readers()
-
-    def stamp_created(self, row: Row, caller: Caller, now: str) -> None:
-        self._stamp(row, "created", caller, now)
-        if row.get("overriddencreatedon"):  # a row that is imported keeps its age
-            row["createdon"], row["overriddencreatedon"] = (
-                row["overriddencreatedon"],
-                now,
-            )
-        self._stamp(row, "modified", caller, now)
-
-    def stamp_modified(self, row: Row, caller: Caller, now: str) -> None:
-        self._stamp(row, "modified", caller, now)
-
-    def _stamp(self, row: Row, what: str, caller: Caller, now: str) -> None:
-        """Who and when; "on behalf by" is the application behind an impersonation."""
-        behind = caller.behind and caller.behind.user_id
-        for name, value in (
-            (f"{what}on", now),
-            (f"{what}by", caller.user_id),
-            (f"{what}onbehalfby", behind),
-        ):
-            if name in self.table.columns:
-                row[name] = value
-
-    def refuse(self, name: str, value: Any, body: Row) -> None:
-        """Raise for a property the table does not have; annotations may pass."""
-        table = self.table
-        prefix, at, annotation = name.partition("@")
-        if at:
-            known = prefix in table.columns or prefix in table.by_wire
-            if not prefix or (annotation != "odata.bind" and known):
-                return
-            raise errors.unknown_annotated_property(table.entity_set, prefix)
-        if name in table.by_wire:
-            raise errors.lookup_value_written()
-        if name in table.navigations or name in table.collections:
-            raise errors.unreadable_nested(table.entity_set, name)
-        raise errors.unknown_property(table.entity_set, name)
-
-    def _make_readers(self) -> dict[str, Callable[[Rows, Row, Any, bool], None]]:
-        readers: dict[str, Callable[[Rows, Row, Any, bool], None]] = {}
-        for column in self.table.columns.values():
-            if not column.is_lookup:
-                readers[column.name] = partial(_read_value, self.table, column)
-        for navigation, relationship in self.table.navigations.items():
-            column = self.table.columns[relationship.column]
-            bind = partial(_read_bind, self.table, column, relationship)
-            readers[f"{navigation}@odata.bind"] = bind
-            readers[navigation] = partial(_read_null, self.table, column)
-        return readers
-
-
-def _read_value(
-    table: Table, column: Column, rows: Rows, given: Row, value: Any, on_create: bool
-) -> None:
-    stored = (
-        values.parse(column, value, table.entity_set) if value is not None else None
-    )
-    if column.on_create if on_create else column.on_update:
-        given[column.name] = stored
-    elif column.name == table.primary_id:
-        given[column.name] = stored
-
-
-def _read_null(
-    table: Table, column: Column, rows: Rows, given: Row, value: Any, on_create: bool
-) -> None:
-    if value is not None:
-        raise errors.unreadable_nested(table.entity_set, column.name)
-    if column.on_create if on_create else column.on_update:
-        given.update(_null(column))
-
-
-def _read_bind(
-    table: Table,
-    column: Column,
-    relationship: Relationship,
-    rows: Rows,
-    given: Row,
-    value: Any,
-    on_create: bool,
-) -> None:
-    if value is None:
-        _read_null(table, column, rows, given, None, on_create)
-        return
-    if type(value) is not str:
-        raise errors.wrong_type(table.entity_set, value, "Edm.String")
-    target, key = addresses.parse_reference(rows.schema, value)
-    if target not in rows.schema.targets(relationship):
-        raise errors.payload(
-            table.entity_set,
-            f"A row of '{target.entity_set}' cannot be bound to the navigation "
-            f"property '{relationship.navigation}'.",
-        )
-    row_id = addresses.find(rows.store, target, key)
-    if row_id is None:
-        raise addresses.not_found(target, key, status=400)
-    if column.on_create if on_create else column.on_update:
-        if column.type == "Customer" and given.get(column.name):
-            raise errors.two_parents()
-        given[column.name] = row_id
-        if column.type_column:
-            given[column.type_column] = target.name

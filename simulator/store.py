@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -54,8 +54,11 @@ class Store:
         self._inserts: dict[str, tuple[list[str], str]] = {}
         self._keys: dict[str, dict[str, list[str]]] | None = None
         self._depth = 0
+        # Called when the database has gone back to what it was.
+        self.listeners: list[Callable[[], object]] = []
         self._snapshot: sqlite3.Connection | None = None
         self._create_tables()
+        schema.listeners.append(self._create_tables)
         self.version = self._last_version()
 
     # -- transactions --------------------------------------------------------------
@@ -72,6 +75,7 @@ class Store:
             self._depth -= 1
             if self._depth == 0:
                 self.execute("ROLLBACK")
+                self._tell_listeners()
             raise
         self._depth -= 1
         if self._depth == 0:
@@ -173,6 +177,8 @@ class Store:
         self.execute(
             f"DELETE FROM {table.name} WHERE {table.primary_id} = ?", (row_id,)
         )
+        if table.file_columns:
+            self.execute("DELETE FROM file_content WHERE row_id = ?", (row_id,))
         self._log(table, row_id, "Delete", None, by, at)
 
     def next_version(self) -> int:
@@ -185,6 +191,21 @@ class Store:
             f'CREATE UNIQUE INDEX "key_{name}" ON {table.name} ({", ".join(columns)})'
         )
         self._keys = None
+
+    def drop_key(self, name: str) -> None:
+        self.execute(f'DROP INDEX "key_{name}"')
+        self._keys = None
+
+    def drop_table(self, table: Table) -> None:
+        """Its rows and history go with it."""
+        self.execute(f"DROP TABLE {table.name}")
+        self.execute("DELETE FROM journal WHERE table_name = ?", (table.name,))
+
+    def drop_column(self, table: Table, column: Column) -> None:
+        """Its values go with it."""
+        self.execute(f"DROP INDEX IF EXISTS {table.name}_{column.name}")
+        for name in filter(None, (column.name, column.type_column)):
+            self.execute(f"ALTER TABLE {table.name} DROP COLUMN {name}")
 
     def keys(self, table: Table) -> dict[str, list[str]]:
         """The alternate keys of ``table``: name to columns."""
@@ -202,11 +223,10 @@ class Store:
         """Remove every row, the journal and every alternate key."""
         for table in self.schema.tables.values():
             for name in self.keys(table):
-                self.execute(f'DROP INDEX "key_{name}"')
-        self._keys = None
+                self.drop_key(name)
         with self.transaction():
             stored = [t.name for t in self.schema.tables.values() if not t.view_of]
-            for name in (*stored, "journal"):
+            for name in (*stored, "journal", "file_content"):
                 self.execute(f"DELETE FROM {name}")
 
     def take_snapshot(self) -> None:
@@ -222,6 +242,12 @@ class Store:
         self._snapshot.backup(self.connection)
         self._keys = None
         self.version = self._last_version()
+        self._tell_listeners()
+
+    def _tell_listeners(self) -> None:
+        self._keys = None
+        for listener in self.listeners:
+            listener()
 
     def _forget_snapshot(self) -> None:
         if self._snapshot is not None:
@@ -267,6 +293,9 @@ class Store:
         return self._inserts[table.name]
 
     def _create_tables(self) -> None:
+        """What the schema has and the database lacks."""
+        self._inserts.clear()
+        self._keys = None
         for table in self.schema.tables.values():
             if not table.view_of:
                 self._add_new_columns(table)
@@ -276,6 +305,17 @@ class Store:
             "CREATE TABLE IF NOT EXISTS journal (version INTEGER PRIMARY KEY, "
             "table_name TEXT, row_id TEXT, operation TEXT, at TEXT, by TEXT, "
             "changes TEXT)"
+        )
+        self.execute(
+            "CREATE TABLE IF NOT EXISTS customization (number INTEGER PRIMARY KEY, "
+            "operation TEXT)"
+        )
+        self.execute(
+            "CREATE TABLE IF NOT EXISTS file_content (id TEXT PRIMARY KEY, "
+            "row_id TEXT, column_name TEXT, name TEXT, mimetype TEXT, content BLOB)"
+        )
+        self.execute(
+            "CREATE INDEX IF NOT EXISTS file_content_row ON file_content (row_id)"
         )
         self.execute("CREATE INDEX IF NOT EXISTS journal_row ON journal (row_id)")
         self.execute(
@@ -334,7 +374,9 @@ def _view_definition(table: Table, schema: Schema) -> str:
                 value = f"'{name}'"
             parts.append(f"{value} AS {column}")
         selects.append(f"SELECT {', '.join(parts)} FROM {name}")
-    return f"CREATE TEMP VIEW {table.name} AS {' UNION ALL '.join(selects)}"
+    return (
+        f"CREATE TEMP VIEW IF NOT EXISTS {table.name} AS {' UNION ALL '.join(selects)}"
+    )
 
 
 def _compare_caseless(left: str, right: str) -> int:

@@ -225,7 +225,10 @@ def simulator() -> Iterator[Environment]:
         text=True,
     )
     try:
-        ready = json.loads(process.stdout.readline())
+        line = process.stdout.readline()
+        if not line:
+            pytest.exit("the simulator did not start; see its message above", 1)
+        ready = json.loads(line)
         names = ("url", "tenant", "client_id", "client_secret", "authority", "ca")
         yield Environment(*(ready[name] for name in names), local=True)
     finally:
