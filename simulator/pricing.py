@@ -6,7 +6,7 @@ own discount, plus freight and tax. A price comes from the document's price list
 the line overrides it or the document's prices are locked; a product that the list does
 not hold keeps the price that it was given.
 Source: the column descriptions of these tables, "Calculate prices: system pricing".
-Amounts are ten-thousandths (see ``values``), rounded to the organization's two decimals.
+Amounts are ten-thousandths (see ``values``), rounded to two decimals.
 """
 
 from __future__ import annotations
