@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -171,7 +172,10 @@ class Apply:
         if groups:
             numbers = ", ".join(str(number + 1) for number in range(len(groups)))
             statement += f" GROUP BY {numbers} ORDER BY {numbers}"
-        return execute(statement, parameters).fetchall()
+        try:
+            return execute(statement, parameters).fetchall()
+        except sqlite3.OperationalError as error:  # a sum of integers beyond 64 bits
+            raise errors.arithmetic_overflow() from error
 
 
 def _object(members: list[_Member], row: tuple[Any, ...], formatted: bool) -> str:

@@ -457,6 +457,12 @@ def invalid_aggregate(function: str, kind: str) -> DataverseError:
     )
 
 
+def arithmetic_overflow() -> DataverseError:
+    return DataverseError(
+        400, "0x80044150", "Generic SQL error: arithmetic overflow error."
+    )
+
+
 def too_many_to_aggregate() -> DataverseError:
     return DataverseError(
         400,
