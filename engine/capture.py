@@ -44,7 +44,11 @@ class IntegrationCapture(models.AbstractModel):
 
     @api.model
     def _follow(self, session, columns):
-        """Follow the change link to its end, one page a transaction."""
+        """Follow the change link to its end, one page a transaction.
+
+        The last page of a complete list commits together with what its completeness
+        tells: whoever takes over after it only asks for changes.
+        """
         checkpoint = session.checkpoint
         complete = not checkpoint.delta_link
         link = checkpoint.next_link or checkpoint.delta_link or None
@@ -66,10 +70,10 @@ class IntegrationCapture(models.AbstractModel):
                     "captured_at": fields.Datetime.now(),
                 }
             )
+            if complete and page.delta_link:
+                self._check_absent(session)
+                self._look_at_all(session)
             self.env["integration.engine.run"]._commit(session)
-        if complete:
-            self._check_absent(session)
-            self._look_at_all(session)
 
     @api.model
     def _without_echo(self, session, rows):
@@ -100,14 +104,12 @@ class IntegrationCapture(models.AbstractModel):
             "   WHERE i.mapping_id = c.mapping_id AND i.external_id = c.external_id)",
             [session.mapping.id],
         )
-        self.env["integration.engine.run"]._commit(session)
 
     @api.model
     def _look_at_all(self, session):
         """The journal began with the mapping: what is older is looked at once."""
         scope = session.records.search(session.mapping._scope_domain())
         self.env["integration.inbox"]._put_hints(session.mapping, res_ids=scope._ids)
-        self.env["integration.engine.run"]._commit(session)
 
     @api.model
     def _capture_odoo(self, session):

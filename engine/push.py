@@ -326,12 +326,14 @@ class IntegrationPush(models.AbstractModel):
 
         A row that exists is adopted, with the values that were sent as base; one that
         does not is sent again under the same GUID, so that a late first request and
-        this one can never make two.
+        this one can never make two. One that was made and deleted by somebody since is
+        not made again.
         """
         couplings = self.env["integration.coupling"].search(
             [("mapping_id", "=", session.mapping.id), ("reserved", "!=", False)]
         )
         couplings = couplings.filtered("reserved")
+        couplings -= self._deleted_since(session, couplings)
         if not couplings:
             return
         columns = session.columns
@@ -358,6 +360,22 @@ class IntegrationPush(models.AbstractModel):
                 )
                 coupling.unlink()
         self.env["integration.engine.run"]._commit(session)
+
+    @api.model
+    def _deleted_since(self, session, couplings):
+        """The couplings whose rows were made after all, and are deleted already.
+
+        The capture has just told so. They are adopted: what a deletion means is
+        decided like that of any other row.
+        """
+        told = self.env["integration.inbox"]._about(
+            session.mapping, [], couplings.mapped("external_id")
+        )
+        deleted = {row["external_id"] for row in told if row["deleted"]}
+        couplings = couplings.filtered(lambda c: c.external_id in deleted)
+        for coupling in couplings:
+            self._adopt(session, coupling, coupling.reserved)
+        return couplings
 
     @api.model
     def _adopt(self, session, coupling, reserved, row=None):

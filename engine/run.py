@@ -219,6 +219,7 @@ class IntegrationRun(models.AbstractModel):
         sending = [item for item in items if self._goes_out(item)]
         remember = self.env["integration.engine.remember"]
         remember._remember(session, [i for i in items if not self._goes_out(i)])
+        remember._log_losers(session, sending)
         left = self._commit(session, len(items) - len(sending))
         if sending:
             push._settle(session, push._send(session, sending))

@@ -25,17 +25,20 @@ SETTINGS = (
     Settings("send", "delete"),
     Settings("get", "restore"),
 )
-EVERYTHING = "everything"
 NONE = -1
 
 
 class Case(NamedTuple):
-    """A history: these settings, these deeds; the worker dies at a point."""
+    """A history: these settings, these deeds; the worker dies at a point.
+
+    `then`: what people do before another worker takes over.
+    """
 
     settings: Settings
     deeds: tuple[str, ...]
     point: int = NONE
     how: str = "SIGKILL"
+    then: str = "rest"
 
 
 def main(world: World, seconds: float, seed: int, kills: int = 0) -> None:
@@ -79,9 +82,10 @@ def _cases(world, known, draw, kills):
         known[settings, deeds] = _undisturbed(world, settings, deeds)
         labels = known[settings, deeds][0]
         todo += [
-            Case(settings, deeds, point, how)
+            Case(settings, deeds, point, how, then)
             for point in range(len(labels))
             for how in _ways(labels[point])
+            for then in _afterwards(settings, deeds, labels[point])
         ]
         if not kills:
             draw.shuffle(todo)
@@ -97,6 +101,15 @@ def _ways(label: str) -> list[str]:
     return ways
 
 
+def _afterwards(settings: Settings, deeds: tuple[str, ...], label: str) -> list[str]:
+    """What people may do next; it matters where Dataverse knows more than Odoo."""
+    if set(deeds).isdisjoint(("create_in_odoo", "firm_in_odoo", "group_in_odoo")):
+        return ["rest"]
+    if "$batch" not in label and "commit" not in label:
+        return ["rest"]
+    return ["rest", "edit"] + ["delete"] * (settings.deletion != "restore")
+
+
 def _undisturbed(world: World, settings: Settings, deeds: tuple[str, ...]):
     """The points that a worker passes, and both sides when nobody is killed."""
     labels = _worker(world, Case(settings, deeds))
@@ -108,11 +121,58 @@ def _undisturbed(world: World, settings: Settings, deeds: tuple[str, ...]):
 
 def _kill(world: World, case: Case, expected: dict) -> list[str]:
     _worker(world, case)
+    must_hold = THEN[case.then](world)
     runs = world.settle()
     return [
         *world.broken(runs, once=case.settings.deletion != "restore"),
-        *difference(expected, world.sides()),
+        *must_hold(expected, world.sides()),
     ]
+
+
+# -- what people do between a worker's death and the next one ---------------------------
+
+NEW = ("Aab", "Cab", "Eab parent")  # companies that the dead worker was to send
+
+
+def _rest(_world: World) -> Callable:
+    """Nobody does anything: both sides become what they would have been."""
+    return difference
+
+
+def _delete_new_rows(world: World) -> Callable:
+    """Somebody deletes rows that had just appeared: they do not come back."""
+    deleted = [name for name in NEW if name in world.rows()]
+    for name in deleted:
+        world.person.delete("account", world.row(name))
+
+    def must_hold(_expected: dict, found: dict) -> list[str]:
+        there = {card[0] for card in found["dataverse"]}
+        return [f"resurrected: {name}" for name in deleted if name in there]
+
+    return must_hold
+
+
+def _edit_new_rows(world: World) -> Callable:
+    """People go on working on both sides with what had just appeared."""
+    rows = world.rows()
+    both = [name for name in NEW if name in rows]
+    for name in both:
+        world.person.write("account", rows[name], websiteurl="http://late.example")
+        world.edit(name, email="late@odoo.example")
+
+    def must_hold(_expected: dict, found: dict) -> list[str]:
+        return [
+            f"lost update: {late} of {name} in {side}"
+            for name in both
+            for side in ("odoo", "dataverse")
+            for late in ("http://late.example", "late@odoo.example")
+            if not any(card[0] == name and late in card for card in found[side])
+        ]
+
+    return must_hold
+
+
+THEN = {"rest": _rest, "delete": _delete_new_rows, "edit": _edit_new_rows}
 
 
 def _worker(world: World, case: Case) -> list[str]:

@@ -157,15 +157,15 @@ class World:
         found.ensure_one()
         return found
 
-    def row(self, name: str, table: str = "account") -> str:
-        """The GUID of the only row with a name."""
+    def rows(self, table: str = "account") -> dict[str, str]:
+        """The GUIDs of the rows, by their names."""
         column = "name" if table == "account" else "fullname"
-        (row_id,) = [
-            id_
-            for id_, values in self.person.all(table, column).items()
-            if values[column] == name
-        ]
-        return row_id
+        rows = self.person.all(table, column)
+        return {values[column]: id_ for id_, values in rows.items()}
+
+    def row(self, name: str, table: str = "account") -> str:
+        """The GUID of a row."""
+        return self.rows(table)[name]
 
     # -- what both sides hold ---------------------------------------------------------
 
