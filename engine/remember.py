@@ -80,7 +80,7 @@ class IntegrationRemember(models.AbstractModel):
                     item.coupling,
                     [self._loser_vals(session, loser) for loser in item.plan.losers],
                 )
-            elif item.loser and item.action in REMOVALS:
+            elif item.loser and item.coupling and item.action in REMOVALS:
                 self._log_lost_record(session, item)
 
     @api.model

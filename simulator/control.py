@@ -51,6 +51,7 @@ class Control:
             ("/history/{table}/{row_id}", ["GET"], self._history),
             ("/clock", ["GET", "POST"], self._clock),
             ("/faults", ["GET", "PUT"], self._faults),
+            ("/faults/taken", ["GET"], self._faults_taken),
             ("/plug-ins", ["GET", "PUT"], self._plug_ins),
             ("/limits", ["GET", "PUT"], self._limits),
             ("/webhooks", ["GET", "PUT"], self._webhooks),
@@ -119,6 +120,9 @@ class Control:
         if request.method == "PUT":
             self.faults.define(await request.json())
         return self.faults.definitions
+
+    async def _faults_taken(self, request: Request) -> Any:
+        return self.faults.taken()
 
     async def _plug_ins(self, request: Request) -> Any:
         if request.method == "PUT":

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
+from collections.abc import Callable
 from typing import IO, Any
 
 from .. import process
@@ -25,11 +26,18 @@ def tell(to: IO[str], /, **what: Any) -> None:
     to.flush()
 
 
-def follow(report: Report, seconds: float, *command: object, **options: Any) -> None:
+def follow(
+    report: Report,
+    seconds: float,
+    *command: object,
+    heard: Callable[[dict[str, Any]], object] | None = None,
+    **options: Any,
+) -> None:
     """Run a process and put into the report what it tells.
 
     A process that fails, or goes on long after `seconds`, broke a promise.
 
+    :param heard: gets each object besides
     :param options: as of `subprocess.Popen`
     """
     child = process.start(*command, stdout=subprocess.PIPE, **options)
@@ -41,6 +49,8 @@ def follow(report: Report, seconds: float, *command: object, **options: Any) -> 
                 told = json.loads(line)
             except ValueError:
                 continue  # some library's own message
+            if heard:
+                heard(told)
             for figure, number in told.get("count", {}).items():
                 report.count(figure, number)
             if "violation" in told:

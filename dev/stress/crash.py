@@ -8,6 +8,7 @@ method. Another one takes over; in the end both sides must look as if nobody had
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from .. import database, environment, server
@@ -26,8 +27,17 @@ def run(budget_seconds: float, seed: int, report: Report, kills: int = 0) -> Non
     inside_odoo("crash_inside", budget_seconds, report, seed=seed, kills=kills)
 
 
-def inside_odoo(module: str, seconds: float, report: Report, **arguments: object) -> None:
-    """Run a module's `main` in Odoo, on a database and with a simulator of its own."""
+def inside_odoo(
+    module: str,
+    seconds: float,
+    report: Report,
+    heard: Callable[[dict], None] | None = None,
+    **arguments: object,
+) -> None:
+    """Run a module's `main` in Odoo, on a database and with a simulator of its own.
+
+    :param heard: gets all that it tells
+    """
     name = database.named(f"stress_{module}")
     with environment.ready() as template:
         database.clone_with_addon(template, name)
@@ -46,6 +56,7 @@ def inside_odoo(module: str, seconds: float, report: Report, **arguments: object
                     report,
                     seconds,
                     *(PYTHON, "-P", INSIDE, module, conf, json.dumps(given)),
+                    heard=heard,
                     env=server.odoo_environment(),
                 )
         finally:

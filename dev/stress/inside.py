@@ -23,7 +23,7 @@ def main(module: str, conf: str, arguments: str) -> None:
 
     config.parse_config(["-c", conf, "--no-http"], setup_logging=True)
     # Faults are the point: what they make the engine log says nothing new.
-    logging.getLogger("odoo.addons.dataverse_sync").setLevel(logging.CRITICAL)
+    logging.getLogger("odoo.addons.dataverse_sync").setLevel(logging.ERROR)
     logging.getLogger("odoo.sql_db").setLevel(logging.CRITICAL)
     from dev.stress.world import World
 

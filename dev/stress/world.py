@@ -118,6 +118,15 @@ class World:
         """
         return [self._wait_and_run() for _ in range(3)]
 
+    def retry(self) -> None:
+        """What people do about a fault that is over: reconnect, and retry."""
+        with self.odoo() as env:
+            connection = env["integration.connection"].browse(self.connection_id)
+            if connection.state != "connected":
+                connection.action_connect()
+            errors = env["sync.error"].search([("state", "=", "open")])
+            errors.filtered(lambda e: e.kind in ("permanent", "auth")).action_retry()
+
     def _wait_and_run(self) -> dict[str, Any]:
         with self.odoo() as env:
             env.cr.execute(

@@ -211,3 +211,12 @@ def test_another_organization_answers(simulator: Simulator, api: Session) -> Non
 def test_unknown_faults_are_refused(simulator: Simulator, then: dict[str, str]) -> None:
     session = simulator.open(simulator.ready["control"])
     assert session.put("faults", json=[{"then": then}]).status_code == 400
+
+
+def test_a_rule_tells_how_often_it_was_met(simulator: Simulator, api: Session) -> None:
+    unmet = {"path": "^contacts", "then": {"status": 500}}
+    twice = {"path": "^accounts", "count": 2, "then": {"status": 500}}
+    simulator.control("PUT", "faults", [unmet, twice])
+    for _ in range(3):
+        api.get("accounts")
+    assert simulator.control("GET", "faults/taken") == [0, 2]
