@@ -190,8 +190,8 @@ class IntegrationPlan(models.AbstractModel):
         if self._lacks_row(item):
             return self._read_first(session, item)
         decision = sync.decide_record(
-            self._state(session, item, base, "odoo"),
-            self._state(session, item, base, "dataverse"),
+            self._state(item, base, "odoo"),
+            self._state(item, base, "dataverse"),
             mapping.direction,
             self._conflict_policy(session, item),
             session.deletion_decided or mapping.deletion_policy,
@@ -234,7 +234,7 @@ class IntegrationPlan(models.AbstractModel):
         return item.prefer or session.mapping.update_conflict_policy
 
     @api.model
-    def _state(self, session, item, base, side):
+    def _state(self, item, base, side):
         gone = item.gone_odoo if side == "odoo" else item.gone_dataverse
         outside = item.outside_odoo if side == "odoo" else item.outside_dataverse
         row = item.odoo if side == "odoo" else item.dataverse
@@ -249,21 +249,22 @@ class IntegrationPlan(models.AbstractModel):
         changed = item.prefer or any(
             base.changed(group, side, row) if base.knows(group) else not one_gone
             for group in item.groups
-            if not (one_gone and self._ended(session, group, side, row))
+            if not (one_gone and self._ended(item, group, side, row))
         )
         return "changed" if changed else "unchanged"
 
     @api.model
-    def _ended(self, session, group, side, row):
-        """Whether a survivor was archived already, which is all that would be done.
+    def _ended(self, item, group, side, row):
+        """Whether a row is inactive because we made it so, which is no change.
 
-        Perhaps by ourselves, in a run that broke off before it could remember it.
+        A run that broke off may not have lived to remember that it did.
         """
-        policy = session.deletion_decided or session.mapping.deletion_policy
-        if policy != "deactivate" or "active" not in group.fields:
+        if side != "dataverse" or "active" not in group.fields:
+            return False
+        if not item.coupling.deactivating:
             return False
         try:
-            return (row if side == "odoo" else group.to_odoo(row))["active"] is False
+            return group.to_odoo(row)["active"] is False
         except sync.Untranslatable:
             return False
 

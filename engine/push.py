@@ -34,6 +34,8 @@ class IntegrationPush(models.AbstractModel):
                 self._hold_back(session, item)
         new, reservations = [], []
         for item in items:
+            if item.action == "deactivate_dataverse":
+                item.coupling.deactivating = True
             if item.action not in WRITES:
                 continue
             item.external_id = str(uuid.uuid4())

@@ -64,6 +64,10 @@ class IntegrationCoupling(models.Model):
         help="A create that was decided and whose outcome is not known yet: the "
         "column values that were sent.",
     )
+    deactivating = fields.Boolean(
+        groups=fields.NO_ACCESS,
+        help="The row is being deactivated, since the record was deleted.",
+    )
 
     _record_uniq = models.Constraint(
         "UNIQUE (mapping_id, res_id)",
