@@ -11,6 +11,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from . import database, environment, process, say, server
+from .stress import samples
 from .paths import ADDON, LOCAL, LOGS, ROOT, SCREENSHOTS
 from .python_env import PYTHON
 
@@ -39,18 +40,21 @@ class Outcome(NamedTuple):
 def run(tags: str = "") -> int:
     """Run the tests; the last line on standard output is `N passed, N failed`.
 
-    :param tags: empty for all tests, `pure` for those without Odoo, otherwise Odoo's
-        `--test-tags` for Odoo's alone
+    :param tags: empty for all tests, `pure` for those without Odoo, the name of one of
+        the stress campaigns' samples, otherwise Odoo's `--test-tags` for Odoo's alone
     :return: 0 if all of them passed
     """
     LOGS.mkdir(parents=True, exist_ok=True)
     if tags == PURE:
         environment.prepare_python()
         outcomes = [_pure()]
+    elif tags in samples.SAMPLES:
+        outcomes = [_sample(tags)]
     else:
         with environment.ready(tours=True) as template:
             outcomes = [] if tags else [_pure()]
             outcomes.append(_odoo(template, tags or f"/{ADDON}"))
+            outcomes += [] if tags else map(_sample, samples.SAMPLES)
     total = Outcome(*map(sum, zip(*outcomes, strict=True)))
     print(f"{total.passed} passed, {total.failed} failed", flush=True)
     return int(total.failed > 0)
@@ -67,6 +71,11 @@ def _pure() -> Outcome:
         env=process.base_environment(),
     )
     return read_junit(report).confirmed("The pure tests", status)
+
+
+def _sample(name: str) -> Outcome:
+    with say.step(f"a sample of the stress tier {name}"):
+        return Outcome(*samples.run(name))
 
 
 def _odoo(template: str, tags: str) -> Outcome:

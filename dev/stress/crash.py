@@ -8,10 +8,12 @@ method. Another one takes over; in the end both sides must look as if nobody had
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from .. import database, environment, server
+from ..paths import LOGS
 from ..python_env import PYTHON
 from .child import follow
 from .report import Report
@@ -38,7 +40,8 @@ def inside_odoo(
 
     :param heard: gets all that it tells
     """
-    name = database.named(f"stress_{module}")
+    # As a test's, so that it goes even if this process is killed.
+    name = database.named(f"test_{os.getpid()}")
     with environment.ready() as template:
         database.clone_with_addon(template, name)
         try:
@@ -47,7 +50,7 @@ def inside_odoo(
                     name,
                     {
                         **server.trusting(announced),
-                        "logfile": f"{server.LOGS}/{name}.log",
+                        "logfile": LOGS / f"{module}.log",
                         "max_cron_threads": 0,
                     },
                 )

@@ -8,8 +8,8 @@ import random
 import signal
 import sys
 import time
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import psycopg2
 
@@ -26,6 +26,17 @@ SETTINGS = (
     Settings("get", "restore"),
 )
 NONE = -1
+# Where a design, ours or one that looks right, has once lost something.
+GONE_WRONG = (
+    (SETTINGS[0], "before inbox._put_rows", "SIGKILL", "rest"),
+    (SETTINGS[0], "after commit in capture._follow", "SIGKILL", "rest"),
+    (SETTINGS[0], "before pull._pull", "edit in Odoo", "rest"),
+    (SETTINGS[0], "after push._send", "edit in Odoo", "rest"),
+    (SETTINGS[0], "after POST $batch in push._send", "SIGKILL", "rest"),
+    (SETTINGS[0], "after POST $batch in push._send", "SIGKILL", "delete"),
+    (SETTINGS[1], "after POST $batch in push._send", "SIGKILL", "rest"),
+    (SETTINGS[1], "after POST $batch in push._send", "SIGKILL", "edit"),
+)
 
 
 class Case(NamedTuple):
@@ -49,60 +60,83 @@ def main(world: World, seconds: float, seed: int, kills: int = 0) -> None:
     end = time.monotonic() + seconds
     draw = random.Random(seed)
     known: dict[tuple, tuple[list[str], dict]] = {}
-    cases = _cases(world, known, draw, kills)
     seen: set[str] = set()
-    for number, case in enumerate(cases):
+    for number, case in enumerate(_cases(world, known, draw, kills)):
         if time.monotonic() > end or (kills and number >= kills):
             break
         labels, expected = known[case[:2]]
         label = labels[case.point]
         violations = _kill(world, case, expected)
         seen.add(label)
-        tell(sys.stdout, count={"kills": 1, f"by {case.how}": 1})
+        if case.how in EDITS:
+            tell(sys.stdout, count={"edits at a point": 1})
+        else:
+            tell(sys.stdout, count={"kills": 1, f"by {case.how}": 1})
         for what in violations:
             tell(
                 sys.stdout,
-                violation=f"{what} (killed {label})",
+                violation=f"{what} ({case.how} {label})",
                 seed=seed,
                 history=f"{case}\npoint {case.point} of {len(labels)}: {label}",
             )
     tell(sys.stdout, count={"labelled points": len(seen)})
 
 
-def _cases(world, known, draw, kills):
-    """Every point of every history; for a sample, of the whole stretch."""
-    histories = [
-        *((settings, tuple(DEEDS)) for settings in SETTINGS),
-        *((settings, (deed,)) for settings in SETTINGS for deed in DEEDS),
+def _cases(
+    world: World, known: dict, draw: random.Random, kills: int
+) -> Iterator[Case]:
+    """Every point of every history; for a sample, some of the whole stretch.
+
+    What has gone wrong before comes first.
+    """
+    everything = tuple(DEEDS)
+    for settings in SETTINGS:
+        known[settings, everything] = _undisturbed(world, settings, everything)
+    before = []
+    for settings, label, how, then in GONE_WRONG:
+        labels = known[settings, everything][0]
+        before.append(Case(settings, everything, labels.index(label), how, then))
+    yield from before
+    todo = [
+        case
+        for settings in SETTINGS
+        for case in _of(settings, everything, known[settings, everything][0])
     ]
     if kills:
-        histories = histories[: len(SETTINGS)]
-    todo = []
-    for settings, deeds in histories:
-        known[settings, deeds] = _undisturbed(world, settings, deeds)
-        labels = known[settings, deeds][0]
-        todo += [
-            Case(settings, deeds, point, how, then)
-            for point in range(len(labels))
-            for how in _ways(labels[point])
-            for then in _afterwards(settings, deeds, labels[point])
-        ]
-        if not kills:
-            draw.shuffle(todo)
-            yield from todo
-            todo = []
-    yield from todo[:: max(len(todo) // kills, 1)] if kills else ()
+        yield from todo[:: max(len(todo) // max(kills - len(before), 1), 1)]
+        return
+    draw.shuffle(todo)
+    yield from todo
+    for settings in SETTINGS:
+        for deed in DEEDS:
+            known[settings, (deed,)] = _undisturbed(world, settings, (deed,))
+            yield from _of(settings, (deed,), known[settings, (deed,)][0])
 
 
-def _ways(label: str) -> list[str]:
+def _of(settings: Settings, deeds: tuple[str, ...], labels: list[str]) -> Iterator[Case]:
+    """All that may happen to one history."""
+    for point, label in enumerate(labels):
+        for how in _ways(label, deeds):
+            for then in _afterwards(settings, deeds, label, how):
+                yield Case(settings, deeds, point, how, then)
+
+
+def _ways(label: str, deeds: tuple[str, ...]) -> list[str]:
+    """What may happen to a worker at a point."""
     ways = ["SIGKILL"]
     if label.startswith(("before commit", "after commit")):
         ways += ["SIGTERM", "connection lost"]
+    if set(EDITED) <= set(deeds):
+        ways += EDITS
     return ways
 
 
-def _afterwards(settings: Settings, deeds: tuple[str, ...], label: str) -> list[str]:
+def _afterwards(
+    settings: Settings, deeds: tuple[str, ...], label: str, how: str
+) -> list[str]:
     """What people may do next; it matters where Dataverse knows more than Odoo."""
+    if how in EDITS:
+        return ["rest"]
     if set(deeds).isdisjoint(("create_in_odoo", "firm_in_odoo", "group_in_odoo")):
         return ["rest"]
     if "$batch" not in label and "commit" not in label:
@@ -120,13 +154,54 @@ def _undisturbed(world: World, settings: Settings, deeds: tuple[str, ...]):
 
 
 def _kill(world: World, case: Case, expected: dict) -> list[str]:
-    _worker(world, case)
-    must_hold = THEN[case.then](world)
+    passed = _worker(world, case)
+    if case.how not in EDITS:
+        must_hold = THEN[case.then](world)
+    elif "edited" in passed:
+        must_hold = _keeps_edits
+    else:
+        must_hold = difference
     runs = world.settle()
     return [
         *world.broken(runs, once=case.settings.deletion != "restore"),
         *must_hold(expected, world.sides()),
     ]
+
+
+# -- what people do at a point, while the worker goes on --------------------------------
+
+EDITS = ["edit in Odoo", "edit in Dataverse"]
+EDITED = ("update_in_odoo", "update_in_dataverse")
+LATE = {"Hab": "99", "Iab": "late@x.example"}
+
+
+def _edit(world: World, how: str, tell_parent: Callable[[str], None]) -> None:
+    """Somebody saves records that this very run works on."""
+    if how == "edit in Dataverse":
+        rows = world.rows()
+        world.person.write("account", rows["Hab"], emailaddress1=LATE["Iab"])
+        world.person.write("account", rows["Iab"], telephone1=LATE["Hab"])
+    else:
+        try:
+            with world.odoo() as env:
+                # Whoever would wait for the run saves after it: nothing to see here.
+                env.cr.execute("SET LOCAL lock_timeout = '50ms'")
+                world.named(env, "Hab").phone = LATE["Hab"]
+                world.named(env, "Iab").email = LATE["Iab"]
+        except psycopg2.OperationalError:
+            return
+    tell_parent("edited")
+
+
+def _keeps_edits(_expected: dict, found: dict) -> list[str]:
+    """What was saved meanwhile is on both sides in the end."""
+    broken = []
+    for side in ("odoo", "dataverse"):
+        cards = {card[0]: card for card in found[side]}
+        for late in LATE.values():
+            if not any(late in cards[name] for name in LATE):
+                broken.append(f"lost update: {late} in {side}")
+    return broken
 
 
 # -- what people do between a worker's death and the next one ---------------------------
@@ -187,20 +262,12 @@ def _worker(world: World, case: Case) -> list[str]:
         world.synchronize()
     for deed in case.deeds:
         DEEDS[deed].change(world)
-    return in_a_process(lambda pass_by: _run(world, pass_by), case.point, case.how)
+    return _in_a_fork(world, case.point, case.how)
 
 
-def _run(world: World, pass_by: Callable[[str], None]) -> None:
-    points.watch(world.registry, pass_by)
-    world.synchronize()
+def _in_a_fork(world: World, point: int, how: str) -> list[str]:
+    """Synchronize in a fork of this process, to which `point` happens.
 
-
-def in_a_process(
-    work: Callable[[Callable[[str], None]], Any], point: int, how: str = "SIGKILL"
-) -> list[str]:
-    """Call `work` in a fork of this process, which dies at the numbered point.
-
-    :param work: gets a function to be called at each point
     :return: the points that were passed; all of them if the number is NONE
     """
     # A connection belongs to one process.
@@ -209,7 +276,7 @@ def in_a_process(
     child = os.fork()
     if not child:
         os.close(read)
-        _die_at(point, how, write, work)
+        _worker_until(world, point, how, write)
     os.close(write)
     with os.fdopen(read) as told:
         passed = [json.loads(line) for line in told]
@@ -217,22 +284,32 @@ def in_a_process(
     return passed
 
 
-def _die_at(point: int, how: str, write: int, work: Callable) -> None:
+def _worker_until(world: World, point: int, how: str, write: int) -> None:
     """What the fork does; it never returns."""
-    passed = 0
+    passed, watching = 0, True
+
+    def tell_parent(label: str) -> None:
+        os.write(write, json.dumps(label).encode() + b"\n")
 
     def pass_by(label: str) -> None:
-        nonlocal passed
-        os.write(write, json.dumps(label).encode() + b"\n")
+        nonlocal passed, watching
+        if not watching:
+            return
+        tell_parent(label)
         passed += 1
-        if passed - 1 == point:
+        if passed - 1 == point and how in EDITS:
+            watching = False
+            _edit(world, how, tell_parent)
+            watching = True
+        elif passed - 1 == point:
             _die(how)
 
     try:
         forget_clients()
         # As a worker of Odoo: what is open ends in order.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-        work(pass_by)
+        points.watch(world.registry, pass_by)
+        world.synchronize()
     except BaseException as error:  # noqa: BLE001 whatever it is, the fork ends here
         if point == NONE:
             os.write(write, json.dumps(f"died of {error!r}").encode() + b"\n")

@@ -146,23 +146,23 @@ class World:
 
     def employee(self, name: str, company: str, **vals: Any) -> None:
         with self.odoo() as env:
-            parent = self._named(env, company)
+            parent = self.named(env, company)
             env["res.partner"].create({"name": name, "parent_id": parent.id, **vals})
 
     def edit(self, name: str, **vals: Any) -> None:
         """Somebody changes a record in Odoo."""
         with self.odoo() as env:
-            self._named(env, name).write(vals)
+            self.named(env, name).write(vals)
 
     def move(self, name: str, company: str) -> None:
         with self.odoo() as env:
-            self._named(env, name).parent_id = self._named(env, company)
+            self.named(env, name).parent_id = self.named(env, company)
 
     def delete(self, name: str) -> None:
         with self.odoo() as env:
-            self._named(env, name).unlink()
+            self.named(env, name).unlink()
 
-    def _named(self, env: Environment, name: str) -> Any:
+    def named(self, env: Environment, name: str) -> Any:
         found = env["res.partner"].with_context(active_test=False)
         found = found.search([("name", "=", name), ("id", ">", self.last_id)])
         found.ensure_one()
