@@ -56,6 +56,7 @@ class IntegrationPush(models.AbstractModel):
         )
         for item, coupling in zip(new, couplings, strict=True):
             item.coupling = coupling
+        self.env["integration.engine.audit"]._log_sending(session, items)
 
     @api.model
     def _hold_back(self, session, item):
@@ -154,19 +155,24 @@ class IntegrationPush(models.AbstractModel):
 
     @api.model
     def _creation(self, session, external_id, values, columns):
-        """A new row has no values to empty, and begins active."""
-        given = {
+        given = self._given(session, values)
+        return dataverse.batch.create(session.table, external_id, given, columns)
+
+    @api.model
+    def _given(self, session, values):
+        """What is sent of a new row: it has no values to empty, and begins active."""
+        return {
             column: value
             for column, value in self._creatable(session, values).items()
             if value is not None
         }
-        return dataverse.batch.create(session.table, external_id, given, columns)
 
     # -- after the request ------------------------------------------------------------
 
     @api.model
     def _settle(self, session, outcomes):
         """Remember what became of the requests. Does not commit."""
+        self.env["integration.engine.audit"]._log_answers(session, outcomes)
         for item, outcome in outcomes:
             if outcome.error is None:
                 self._succeeded(session, item, outcome.row)

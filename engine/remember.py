@@ -20,7 +20,11 @@ class IntegrationRemember(models.AbstractModel):
             if item.waiting_for is None:
                 done += item.inbox_ids
             elif isinstance(item.waiting_for, int):
-                inbox._park(item.inbox_ids, seconds=item.waiting_for)
+                inbox._park(
+                    item.inbox_ids,
+                    seconds=item.waiting_for,
+                    reported=item.action != "again",
+                )
             else:
                 inbox._park(
                     item.inbox_ids,

@@ -7,6 +7,7 @@ from . import test_histories
 from . import test_journal
 from . import test_matching
 from . import test_partner
+from . import test_preview
 from . import test_sample
 from . import test_scheduling
 from . import test_screens
