@@ -10,3 +10,4 @@ from . import push
 from . import remember
 from . import preview
 from . import run
+from . import undo

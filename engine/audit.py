@@ -88,7 +88,7 @@ class IntegrationAudit(models.AbstractModel):
     @api.model
     def _reason(self, item, side):
         """Why ``side`` is written: a sentence of the planner."""
-        if item.action != "fields":
+        if item.action != "fields" or item.undoes:
             return self._sentence(item.reason)
         written = item.plan.pull if side == "odoo" else item.plan.push
         reasons = [
@@ -102,7 +102,7 @@ class IntegrationAudit(models.AbstractModel):
     @api.model
     def _sentence(self, reason):
         """A reason of the planner as people read it."""
-        return reason and reason[0].upper() + reason[1:] + "."
+        return reason and reason[0].upper() + reason[1:].rstrip(".") + "."
 
     # -- what is written --------------------------------------------------------------
 
@@ -153,11 +153,50 @@ class IntegrationAudit(models.AbstractModel):
                 continue
             if outcome.error is None:
                 arrived[item.change_id] = self._answer(session, item, outcome.row)
-            elif outcome.error.kind != "transient" or outcome.error.sent is False:
+            elif self._is_refusal(outcome.error):
                 refused.append(item.change_id)
         change = self.env["integration.change"]
         change._arrived(arrived)
         change._refused(refused)
+
+    @api.model
+    def _is_refusal(self, error):
+        """Whether an error says for certain that nothing was written.
+
+        Another version may be our own: of a request that was repeated because its
+        answer got lost.
+        """
+        if error.sent is False:
+            return True
+        return error.kind != "transient" and error.name not in (
+            "ConcurrencyVersionMismatch",
+            "DuplicateRecord",
+        )
+
+    @api.model
+    def _find_answers(self, session, items):
+        """Rows that are read again tell what became of what got no answer."""
+        rows = {
+            item.external_id: item.dataverse
+            for item in items
+            if item.seen_dataverse and item.dataverse
+        }
+        if not rows:
+            return
+        arrived, refused, known = {}, [], []
+        log = self.env["integration.change"]
+        for change in log._unanswered(session.mapping, rows):
+            row = rows[change.external_id]
+            told = (change.external_id, change.after)
+            there = all(row.get(n) == v for n, v in (change.after or {}).items())
+            # The same, sent twice, was written once.
+            if there and told not in known:
+                known.append(told)
+                arrived[change.id] = None
+            else:
+                refused.append(change.id)
+        log._arrived(arrived)
+        log._refused(refused)
 
     @api.model
     def _answer(self, session, item, row):

@@ -313,6 +313,9 @@ class IntegrationPull(models.AbstractModel):
                             "external_id": item.external_id,
                         }
                     )
+            elif not item.coupling:
+                # Undo also reaches records that are not coupled any more.
+                continue
             elif item.action == "fields":
                 # The part that goes to Dataverse is remembered when it has arrived.
                 base = sync.Base.from_dict(item.coupling.base)

@@ -191,12 +191,17 @@ class IntegrationPush(models.AbstractModel):
     def _succeeded(self, session, item, row):
         if item.action in REMOVALS:
             session.counts["deleted"] += 1
-            session.counts["uncoupled"] += 1
-            self.env["integration.engine.pull"]._bury(session, item)
+            if item.coupling:
+                session.counts["uncoupled"] += 1
+                self.env["integration.engine.pull"]._bury(session, item)
             return
         returned = self.env["integration.engine.records"]._canonical_row(
             session, row.values
         )
+        if not item.coupling:
+            # Undo also reaches rows that are not coupled any more.
+            session.counts["modified"] += 1
+            return
         if item.action in WRITES:
             base = self._base_of_new(session, item, returned)
             session.counts["inserted"] += 1
@@ -211,10 +216,16 @@ class IntegrationPush(models.AbstractModel):
                 "base": base.to_dict(),
                 "etag": row.etag,
                 "reserved": False,
-                "state": "conflict" if item.plan and item.plan.conflicts else "coupled",
+                "state": self._state_after(item),
                 "last_synch": fields.Datetime.now(),
             }
         )
+
+    @api.model
+    def _state_after(self, item):
+        if item.undoes:
+            return item.coupling.state
+        return "conflict" if item.plan and item.plan.conflicts else "coupled"
 
     @api.model
     def _base_of_new(self, session, item, returned):

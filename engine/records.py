@@ -202,6 +202,8 @@ class IntegrationRecords(models.AbstractModel):
         if field.type == "many2one":
             if field.comodel_name in ("res.country", "res.country.state"):
                 return session.geography_ids(field.comodel_name)[value]
+            if value.startswith(UNCOUPLED):
+                return int(value.rpartition(",")[2])
             return session.known[value]
         if field.type in ("float", "monetary"):
             return float(value)

@@ -41,6 +41,11 @@ class IntegrationRemember(models.AbstractModel):
                 session, [key for key in waiting if isinstance(key, str)]
             ),
         )
+        undone = [item for item in items if item.undoes]
+        if undone:
+            # An undo says nothing about errors and conflicts of the record.
+            self.env["integration.engine.undo"]._mark(session, undone)
+            return
         self._log(session, items)
         self._keep_states(session, items)
 

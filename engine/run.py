@@ -50,6 +50,7 @@ class IntegrationRun(models.AbstractModel):
         only=None,
         create=None,
         match=True,
+        work=None,
     ):
         """Run a mapping. Commits as it goes.
 
@@ -60,6 +61,7 @@ class IntegrationRun(models.AbstractModel):
         :param only: ``(res_ids, external_ids)``: look at these only
         :param create: whether to create missing records, instead of as the mapping says
         :param match: False when a person has looked for a counterpart already
+        :param work: called with the session, instead of capturing and planning
         :return: the ``integration.sync.job``
         """
         self = self.sudo()
@@ -92,7 +94,7 @@ class IntegrationRun(models.AbstractModel):
             )
             if couplings is not None:
                 self._look_at(session, couplings, prefer)
-            self._work(session)
+            (work or self._work)(session)
         except Exception as failure:
             error = self._broke_off(mapping, job, failure)
         checkpoint._release(fence)
@@ -100,7 +102,7 @@ class IntegrationRun(models.AbstractModel):
             return self._finish(job, "failed", error, session)
         self.env["sync.error"]._report(mapping, {(0, ""): []}, job)
         state = "partial" if session.counts["failed"] else "done"
-        return self._finish(job, state, False, session)
+        return self._finish(job, state, session.message, session)
 
     @api.model
     def _open(self, mapping, job, checkpoint, fence, **options):
@@ -253,7 +255,6 @@ class IntegrationRun(models.AbstractModel):
     @api.model
     def _try_chunk(self, session):
         capture = self.env["integration.engine.capture"]
-        push = self.env["integration.engine.push"]
         items = capture._items(session, CHUNK)
         if not items:
             return False
@@ -261,12 +262,22 @@ class IntegrationRun(models.AbstractModel):
             # Dataverse took its time: look at Odoo as it is now.
             self._commit(session)
         capture._observe(session, items)
+        self.env["integration.engine.audit"]._find_answers(session, items)
         self.env["integration.engine.plan"]._plan(session, items)
         if session.preview:
             self.env["integration.engine.preview"]._imagine(session, items)
             session.out_of_time = not self._commit(session)
             return not session.out_of_time
+        return self._act(session, items)
+
+    @api.model
+    def _act(self, session, items):
+        """Carry out what was decided, and remember it. Commits as it goes.
+
+        :return: whether there is time left for more
+        """
         pull = self.env["integration.engine.pull"]
+        push = self.env["integration.engine.push"]
         pull._create(session, items)
         push._reserve(session, items)
         writing = [item for item in items if pull._is_write(item)]

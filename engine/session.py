@@ -18,6 +18,7 @@ class Session:
     to another one waits for it to be created, so that it is created complete.
     ``counts`` are the job's counters, ``committed`` as of the last commit.
     ``preview`` is filled instead of acting, when a run is only to say what it would do.
+    ``message``: what the job says in the end, when all went well.
     ``put_back``: a record could not be written because somebody else had locked it.
     """
 
@@ -46,6 +47,7 @@ class Session:
     committed: Counter = field(default_factory=Counter)
     put_back: bool = False
     preview: Any = None
+    message: str | None = None
     _geography: dict = field(default_factory=dict)
 
     @cached_property
@@ -97,7 +99,8 @@ class Item:
     ``waiting_for``: a reference, or seconds, until which the item is put aside.
     ``action`` and ``plan`` are what the planner decided; ``former`` is what the
     coupling was before its row was created anew. ``reason`` says why, in a sentence;
-    ``change_id`` is the log entry of what is sent.
+    ``change_id`` is the log entry of what is sent; ``undoes`` the one that is undone,
+    with a ``note`` about what is left of it.
     ``failures`` is all that is wrong with it, as the values of ``sync.error``.
     """
 
@@ -127,6 +130,8 @@ class Item:
     loser: str | None = None
     reason: str | None = None
     change_id: int | None = None
+    undoes: Any = None
+    note: str | None = None
     former: dict | None = None
     waiting_for: str | None = None
     failures: list = field(default_factory=list)

@@ -54,6 +54,7 @@ class IntegrationChange(models.Model):
 
     _record = models.Index("(res_model, res_id)")
     _row = models.Index("(mapping_id, external_id)")
+    _sent = models.Index("(mapping_id, external_id) WHERE state = 'sent'")
 
     @api.depends("state")
     def _compute_can_undo(self):
@@ -98,6 +99,7 @@ class IntegrationChange(models.Model):
             page_size=1000,
             fetch=True,
         )
+        job.invalidate_recordset(["change_ids", "change_count"], flush=False)
         return [row[0] for row in rows]
 
     @api.model
@@ -122,6 +124,18 @@ class IntegrationChange(models.Model):
         """What was sent has certainly not been carried out."""
         self.browse(ids).unlink()
 
+    @api.model
+    def _unanswered(self, mapping, external_ids):
+        """What was sent about these rows, and never answered; the oldest first."""
+        return self.search(
+            [
+                ("mapping_id", "=", mapping.id),
+                ("state", "=", "sent"),
+                ("external_id", "in", list(external_ids)),
+            ],
+            order="id",
+        )
+
     @api.autovacuum
     def _gc_changes(self):
         """The log is kept for three months."""
@@ -132,4 +146,16 @@ class IntegrationChange(models.Model):
 
     def action_undo(self):
         """Ask before these changes are undone."""
+        self._check_may_undo()
         return self.env["integration.undo.wizard"]._ask(self)
+
+    def _check_may_undo(self):
+        """Whoever undoes a change may write the record that it is about."""
+        self.check_access("read")
+        if self._sees_all():
+            return
+        for model_name, changes in self.grouped("res_model").items():
+            records = self.env[model_name].browse(changes.mapped("res_id")).exists()
+            if not all(change.res_id in records._ids for change in changes):
+                self.mapping_id.connection_id._check_manager()
+            records.check_access("write")

@@ -13,3 +13,4 @@ from . import test_scheduling
 from . import test_screens
 from . import test_synchronize
 from . import test_tour
+from . import test_undo
