@@ -7,6 +7,7 @@ from . import plan
 from . import audit
 from . import pull
 from . import push
+from . import bulk
 from . import remember
 from . import preview
 from . import run

@@ -136,8 +136,15 @@ class IntegrationPush(models.AbstractModel):
             if item.action in WRITES + REMOVALS
             or (item.action == "fields" and item.plan.push)
         ]
-        operations = [self._operation(session, item, columns) for item in writing]
-        return list(zip(writing, session.client.batch(operations), strict=True))
+        bulk = self.env["integration.engine.bulk"]
+        created = bulk._create(session, [i for i in writing if i.action in WRITES])
+        rest = [item for item in writing if id(item) not in created]
+        operations = [self._operation(session, item, columns) for item in rest]
+        outcomes = bulk._batch(session, operations, begun=bool(created))
+        created |= {
+            id(item): outcome for item, outcome in zip(rest, outcomes, strict=True)
+        }
+        return [(item, created[id(item)]) for item in writing]
 
     @api.model
     def _operation(self, session, item, columns):
@@ -198,6 +205,11 @@ class IntegrationPush(models.AbstractModel):
         returned = self.env["integration.engine.records"]._canonical_row(
             session, row.values
         )
+        if item.action in WRITES and row is None:
+            # Created for certain; how it stands now is read next.
+            item.action = "again"
+            self._adopt(session, item.coupling, item.coupling.reserved)
+            return
         if not item.coupling:
             # Undo also reaches rows that are not coupled any more.
             session.counts["modified"] += 1

@@ -18,6 +18,8 @@ class Session:
     to another one waits for it to be created, so that it is created complete.
     ``counts`` are the job's counters, ``committed`` as of the last commit.
     ``preview`` is filled instead of acting, when a run is only to say what it would do.
+    ``bulk``: Dataverse creates many rows of the table in one request. ``rows_read``: so
+    many rows the table has, when all were read in this run; ``index``: their keys.
     ``message``: what the job says in the end, when all went well.
     ``put_back``: a record could not be written because somebody else had locked it.
     """
@@ -46,6 +48,9 @@ class Session:
     counts: Counter = field(default_factory=Counter)
     committed: Counter = field(default_factory=Counter)
     put_back: bool = False
+    bulk: bool = True
+    rows_read: int | None = None
+    index: Any = None
     preview: Any = None
     message: str | None = None
     _geography: dict = field(default_factory=dict)

@@ -1,4 +1,5 @@
 from . import test_access
+from . import test_bulk
 from . import test_conflicts
 from . import test_connection
 from . import test_deletions
