@@ -9,7 +9,7 @@ from .session import Item
 JOURNAL_BATCH = 20000
 # Length of one filter over ids; an address holds 32 KB (Dataverse: "Query data using
 # the Web API", maximum URL length).
-IDS_PER_REQUEST = 200
+IDS_PER_REQUEST = 500
 
 
 class IntegrationCapture(models.AbstractModel):
@@ -51,10 +51,12 @@ class IntegrationCapture(models.AbstractModel):
         """
         checkpoint = session.checkpoint
         complete = not checkpoint.delta_link
+        rows_read = None if checkpoint.next_link else 0
         link = checkpoint.next_link or checkpoint.delta_link or None
         inbox = self.env["integration.inbox"]
         for page in session.client.changes(session.table, columns, link):
             rows, deleted = page.rows, page.deleted
+            rows_read = None if rows_read is None else rows_read + len(rows)
             if not complete:
                 rows = self._without_echo(session, rows)
             inbox._put_rows(
@@ -71,6 +73,7 @@ class IntegrationCapture(models.AbstractModel):
                 }
             )
             if complete and page.delta_link:
+                session.rows_read = rows_read
                 self._check_absent(session)
                 self._look_at_all(session)
             self.env["integration.engine.run"]._commit(session)

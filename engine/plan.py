@@ -62,8 +62,10 @@ class IntegrationPlan(models.AbstractModel):
             elif item.action == "match_queue":
                 self._ambiguous(session, item, counterpart)
             elif item.action == "create_odoo":
+                item.reason = "only in Dataverse"
                 self._plan_create(session, item, "dataverse")
             elif item.action == "create_dataverse":
+                item.reason = "only in Odoo"
                 self._plan_create(session, item, "odoo")
         self._make_pairs(session, pairs, candidates)
 
@@ -114,7 +116,7 @@ class IntegrationPlan(models.AbstractModel):
         for ((res_id, external_id), item), coupling in zip(
             pairs, couplings, strict=True
         ):
-            item.coupling = coupling
+            item.coupling, item.matched = coupling, True
             item.res_id, item.external_id = res_id, external_id
             item.odoo = item.odoo or odoo[res_id]
             if item.dataverse is None:
@@ -197,6 +199,7 @@ class IntegrationPlan(models.AbstractModel):
             session.deletion_decided or mapping.deletion_policy,
         )
         item.action, item.loser = decision.action, decision.loser
+        item.reason = decision.reason
         if item.action == "fields":
             self._plan_fields(session, item, base)
         elif item.action == "conflict":

@@ -21,7 +21,11 @@ class IntegrationRemember(models.AbstractModel):
             if item.waiting_for is None:
                 done += item.inbox_ids
             elif isinstance(item.waiting_for, int):
-                inbox._park(item.inbox_ids, seconds=item.waiting_for)
+                inbox._park(
+                    item.inbox_ids,
+                    seconds=item.waiting_for,
+                    reported=item.action != "again",
+                )
             else:
                 inbox._park(
                     item.inbox_ids,
@@ -38,6 +42,11 @@ class IntegrationRemember(models.AbstractModel):
                 session, [key for key in waiting if isinstance(key, str)]
             ),
         )
+        undone = [item for item in items if item.undoes]
+        if undone:
+            # An undo says nothing about errors and conflicts of the record.
+            self.env["integration.engine.undo"]._mark(session, undone)
+            return
         self._log(session, items)
         self._keep_states(session, items)
 
