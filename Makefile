@@ -2,7 +2,7 @@
 PYTHON ?= python3
 DEV = $(PYTHON) -m dev
 
-.PHONY: help demo test bench lint pot simulator odoo clean
+.PHONY: help demo test bench stress lint pot simulator odoo clean
 
 help:
 	@echo "make demo       both sides with sample data, coupled and synchronized, then"
@@ -10,6 +10,8 @@ help:
 	@echo "make test       every test (TAGS=: as Odoo's --test-tags; pure: those without"
 	@echo "                Odoo; conformance: the facts about Dataverse)"
 	@echo "make bench      what synchronization costs beside Odoo alone (N= records)"
+	@echo "make stress     long campaigns of faults, crashes and random histories"
+	@echo "                (MINUTES= for all, SEED= to see it again, TIERS= some of them)"
 	@echo "make lint       every static check"
 	@echo "make pot        the addon's terms, for translators, into i18n/"
 	@echo "make simulator  a local Dataverse (PORT=, DATA= a folder, HTTP_PORT=)"
@@ -27,6 +29,9 @@ test:
 
 bench:
 	@$(DEV) bench --n='$(N)'
+
+stress:
+	@$(DEV) stress --minutes='$(MINUTES)' --seed='$(SEED)' --tiers='$(TIERS)'
 
 lint:
 	@$(DEV) lint

@@ -51,6 +51,10 @@ def _parser() -> argparse.ArgumentParser:
     test.add_argument("--tags", default="", help="Odoo's --test-tags, or: pure")
     bench_ = add("bench", bench, "measure, against Odoo alone")
     bench_.add_argument("--n", type=_optional(int), help="how many records")
+    stress_ = add("stress", stress, "long campaigns of faults, crashes and histories")
+    stress_.add_argument("--minutes", type=_optional(float), help="for all of them")
+    stress_.add_argument("--seed", type=_optional(int), help="to see it all again")
+    stress_.add_argument("--tiers", default="", help="some of them, with commas")
     add("lint", lint.run, "run every static check")
     add("pot", translations.run, "write the terms for translators")
     simulator = add("simulator", run_simulator, "serve a local Dataverse")
@@ -79,6 +83,11 @@ def bench(n: int | None) -> int:
     """Hand over to `dev.bench`; N records, or as many as it chooses."""
     measured = importlib.import_module(f"{__package__}.bench").run
     return measured(n) if n else measured()
+
+
+def stress(**options: object) -> int:
+    """Hand over to `dev.stress`."""
+    return importlib.import_module(f"{__package__}.stress").run(**options)
 
 
 def run_simulator(**options: object) -> int:

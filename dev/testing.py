@@ -11,6 +11,7 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from . import database, environment, process, say, server
+from .stress import samples
 from .paths import ADDON, LOCAL, LOGS, ROOT, SCREENSHOTS
 from .python_env import PYTHON
 
@@ -42,7 +43,8 @@ def run(tags: str = "") -> int:
     """Run the tests; the last line on standard output is `N passed, N failed`.
 
     :param tags: empty for all tests, `pure` for those without Odoo, `conformance` for
-        the facts about Dataverse, otherwise Odoo's `--test-tags` for Odoo's alone
+        the facts about Dataverse, the name of one of the stress campaigns' samples,
+        otherwise Odoo's `--test-tags` for Odoo's alone
     :return: 0 if all of them passed
     """
     LOGS.mkdir(parents=True, exist_ok=True)
@@ -50,11 +52,14 @@ def run(tags: str = "") -> int:
         environment.prepare_python()
         outcomes = [_pytest(PURE_TESTS)] if tags == PURE else []
         outcomes.append(_pytest(CONFORMANCE_TESTS))
+    elif tags in samples.SAMPLES:
+        outcomes = [_sample(tags)]
     else:
         with environment.ready(tours=True) as template:
             folders = () if tags else (PURE_TESTS, CONFORMANCE_TESTS)
             outcomes = [_pytest(folder) for folder in folders]
             outcomes.append(_odoo(template, tags or f"/{ADDON}"))
+            outcomes += [] if tags else map(_sample, samples.SAMPLES)
     total = Outcome(*map(sum, zip(*outcomes, strict=True)))
     print(f"{total.passed} passed, {total.failed} failed", flush=True)
     return int(total.failed > 0)
@@ -77,6 +82,11 @@ def _pytest(folder: Path) -> Outcome:
         env=env,
     )
     return read_junit(report).confirmed(f"The {folder.name} tests", status)
+
+
+def _sample(name: str) -> Outcome:
+    with say.step(f"a sample of the stress tier {name}"):
+        return Outcome(*samples.run(name))
 
 
 def _odoo(template: str, tags: str) -> Outcome:

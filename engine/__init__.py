@@ -4,7 +4,11 @@ from . import records
 from . import capture
 from . import couple
 from . import plan
+from . import audit
 from . import pull
 from . import push
+from . import bulk
 from . import remember
+from . import preview
 from . import run
+from . import undo

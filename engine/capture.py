@@ -9,7 +9,7 @@ from .session import Item
 JOURNAL_BATCH = 20000
 # Length of one filter over ids; an address holds 32 KB (Dataverse: "Query data using
 # the Web API", maximum URL length).
-IDS_PER_REQUEST = 200
+IDS_PER_REQUEST = 500
 
 
 class IntegrationCapture(models.AbstractModel):
@@ -44,13 +44,19 @@ class IntegrationCapture(models.AbstractModel):
 
     @api.model
     def _follow(self, session, columns):
-        """Follow the change link to its end, one page a transaction."""
+        """Follow the change link to its end, one page a transaction.
+
+        The last page of a complete list commits together with what its completeness
+        tells: whoever takes over after it only asks for changes.
+        """
         checkpoint = session.checkpoint
         complete = not checkpoint.delta_link
+        rows_read = None if checkpoint.next_link else 0
         link = checkpoint.next_link or checkpoint.delta_link or None
         inbox = self.env["integration.inbox"]
         for page in session.client.changes(session.table, columns, link):
             rows, deleted = page.rows, page.deleted
+            rows_read = None if rows_read is None else rows_read + len(rows)
             if not complete:
                 rows = self._without_echo(session, rows)
             inbox._put_rows(
@@ -66,10 +72,11 @@ class IntegrationCapture(models.AbstractModel):
                     "captured_at": fields.Datetime.now(),
                 }
             )
+            if complete and page.delta_link:
+                session.rows_read = rows_read
+                self._check_absent(session)
+                self._look_at_all(session)
             self.env["integration.engine.run"]._commit(session)
-        if complete:
-            self._check_absent(session)
-            self._look_at_all(session)
 
     @api.model
     def _without_echo(self, session, rows):
@@ -100,14 +107,12 @@ class IntegrationCapture(models.AbstractModel):
             "   WHERE i.mapping_id = c.mapping_id AND i.external_id = c.external_id)",
             [session.mapping.id],
         )
-        self.env["integration.engine.run"]._commit(session)
 
     @api.model
     def _look_at_all(self, session):
         """The journal began with the mapping: what is older is looked at once."""
         scope = session.records.search(session.mapping._scope_domain())
         self.env["integration.inbox"]._put_hints(session.mapping, res_ids=scope._ids)
-        self.env["integration.engine.run"]._commit(session)
 
     @api.model
     def _capture_odoo(self, session):

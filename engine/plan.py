@@ -62,8 +62,10 @@ class IntegrationPlan(models.AbstractModel):
             elif item.action == "match_queue":
                 self._ambiguous(session, item, counterpart)
             elif item.action == "create_odoo":
+                item.reason = "only in Dataverse"
                 self._plan_create(session, item, "dataverse")
             elif item.action == "create_dataverse":
+                item.reason = "only in Odoo"
                 self._plan_create(session, item, "odoo")
         self._make_pairs(session, pairs, candidates)
 
@@ -114,7 +116,7 @@ class IntegrationPlan(models.AbstractModel):
         for ((res_id, external_id), item), coupling in zip(
             pairs, couplings, strict=True
         ):
-            item.coupling = coupling
+            item.coupling, item.matched = coupling, True
             item.res_id, item.external_id = res_id, external_id
             item.odoo = item.odoo or odoo[res_id]
             if item.dataverse is None:
@@ -197,6 +199,7 @@ class IntegrationPlan(models.AbstractModel):
             session.deletion_decided or mapping.deletion_policy,
         )
         item.action, item.loser = decision.action, decision.loser
+        item.reason = decision.reason
         if item.action == "fields":
             self._plan_fields(session, item, base)
         elif item.action == "conflict":
@@ -249,8 +252,24 @@ class IntegrationPlan(models.AbstractModel):
         changed = item.prefer or any(
             base.changed(group, side, row) if base.knows(group) else not one_gone
             for group in item.groups
+            if not (one_gone and self._ended(item, group, side, row))
         )
         return "changed" if changed else "unchanged"
+
+    @api.model
+    def _ended(self, item, group, side, row):
+        """Whether a row is inactive because we made it so, which is no change.
+
+        A run that broke off may not have lived to remember that it did.
+        """
+        if side != "dataverse" or "active" not in group.fields:
+            return False
+        if not item.coupling.deactivating:
+            return False
+        try:
+            return group.to_odoo(row)["active"] is False
+        except sync.Untranslatable:
+            return False
 
     @api.model
     def _plan_fields(self, session, item, base):

@@ -102,7 +102,16 @@ class IntegrationRecords(models.AbstractModel):
         ]
         wanted = {row.get(name) for row in rows for name in columns} - {None}
         wanted -= session.known.keys()
-        guids = {reference.partition("(")[2].rstrip(")") for reference in wanted}
+        self._know(session, wanted)
+
+    @api.model
+    def _know(self, session, values):
+        """Look up which of these canonical values are references that are coupled."""
+        guids = {
+            value.partition("(")[2].rstrip(")")
+            for value in values
+            if value.endswith(")") and "(" in value
+        }
         if guids:
             for coupling in self._couplings_of(session, external_ids=guids):
                 reference = f"{coupling['table']}({coupling['external_id']})"
@@ -144,9 +153,11 @@ class IntegrationRecords(models.AbstractModel):
 
         :param name: of the field or column that holds it
         """
+        if isinstance(value, list):
+            return ", ".join(self._shown(session, name, part) for part in value)
         if isinstance(value, bool):
             return self.env._("Yes") if value else self.env._("No")
-        column = session.table.columns.get(name)
+        column = session.table and session.table.columns.get(name)
         if column is not None and value in column.options:
             return column.options[value]
         field = session.records._fields.get(name)
@@ -191,6 +202,8 @@ class IntegrationRecords(models.AbstractModel):
         if field.type == "many2one":
             if field.comodel_name in ("res.country", "res.country.state"):
                 return session.geography_ids(field.comodel_name)[value]
+            if value.startswith(UNCOUPLED):
+                return int(value.rpartition(",")[2])
             return session.known[value]
         if field.type in ("float", "monetary"):
             return float(value)

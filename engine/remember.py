@@ -3,6 +3,7 @@
 from odoo import api, fields, models
 
 from .. import sync
+from .push import REMOVALS
 
 
 class IntegrationRemember(models.AbstractModel):
@@ -20,7 +21,11 @@ class IntegrationRemember(models.AbstractModel):
             if item.waiting_for is None:
                 done += item.inbox_ids
             elif isinstance(item.waiting_for, int):
-                inbox._park(item.inbox_ids, seconds=item.waiting_for)
+                inbox._park(
+                    item.inbox_ids,
+                    seconds=item.waiting_for,
+                    reported=item.action != "again",
+                )
             else:
                 inbox._park(
                     item.inbox_ids,
@@ -37,6 +42,11 @@ class IntegrationRemember(models.AbstractModel):
                 session, [key for key in waiting if isinstance(key, str)]
             ),
         )
+        undone = [item for item in items if item.undoes]
+        if undone:
+            # An undo says nothing about errors and conflicts of the record.
+            self.env["integration.engine.undo"]._mark(session, undone)
+            return
         self._log(session, items)
         self._keep_states(session, items)
 
@@ -61,14 +71,26 @@ class IntegrationRemember(models.AbstractModel):
         for item in items:
             if item.action != "fields" or not item.coupling:
                 continue
-            plan = item.plan
-            open_now = [self._conflict_vals(session, c) for c in plan.conflicts]
+            open_now = [self._conflict_vals(session, c) for c in item.plan.conflicts]
             if open_now or item.had_conflict:
                 log._log_open(item.coupling, open_now)
-            if plan.losers:
-                log._log_losers(
-                    item.coupling, [self._loser_vals(session, x) for x in plan.losers]
+        self._log_losers(session, items)
+
+    @api.model
+    def _log_losers(self, session, items):
+        """Keep every value that is overwritten unseen.
+
+        What a request overwrites is logged before it is sent: if nobody is there any
+        more when it is answered, both sides agree and nothing tells of the value.
+        """
+        for item in items:
+            if item.action == "fields" and item.coupling and item.plan.losers:
+                self.env["integration.conflict"]._log_losers(
+                    item.coupling,
+                    [self._loser_vals(session, loser) for loser in item.plan.losers],
                 )
+            elif item.loser and item.coupling and item.action in REMOVALS:
+                self._log_lost_record(session, item)
 
     @api.model
     def _conflict_vals(self, session, conflict):

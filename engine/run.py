@@ -4,6 +4,8 @@ Reads like the list in the architecture: see both sides, decide, act, remember.
 """
 
 import logging
+import time
+from datetime import timedelta
 
 import psycopg2
 
@@ -21,6 +23,8 @@ _logger = logging.getLogger(__name__)
 CHUNK = 500
 # A chunk that meets concurrent users is planned anew this often.
 TRIES = 5
+# Seconds to wait for records that somebody else had locked.
+LOCKED_PAUSES = (1.1, 1.1)
 
 
 class LeaseLost(Exception):
@@ -46,6 +50,7 @@ class IntegrationRun(models.AbstractModel):
         only=None,
         create=None,
         match=True,
+        work=None,
     ):
         """Run a mapping. Commits as it goes.
 
@@ -56,6 +61,7 @@ class IntegrationRun(models.AbstractModel):
         :param only: ``(res_ids, external_ids)``: look at these only
         :param create: whether to create missing records, instead of as the mapping says
         :param match: False when a person has looked for a counterpart already
+        :param work: called with the session, instead of capturing and planning
         :return: the ``integration.sync.job``
         """
         self = self.sudo()
@@ -88,7 +94,7 @@ class IntegrationRun(models.AbstractModel):
             )
             if couplings is not None:
                 self._look_at(session, couplings, prefer)
-            self._work(session)
+            (work or self._work)(session)
         except Exception as failure:
             error = self._broke_off(mapping, job, failure)
         checkpoint._release(fence)
@@ -96,7 +102,7 @@ class IntegrationRun(models.AbstractModel):
             return self._finish(job, "failed", error, session)
         self.env["sync.error"]._report(mapping, {(0, ""): []}, job)
         state = "partial" if session.counts["failed"] else "done"
-        return self._finish(job, state, False, session)
+        return self._finish(job, state, session.message, session)
 
     @api.model
     def _open(self, mapping, job, checkpoint, fence, **options):
@@ -150,6 +156,33 @@ class IntegrationRun(models.AbstractModel):
             )
 
     @api.model
+    def _view(self, mapping):
+        """A session for showing values: it cannot talk to Dataverse.
+
+        Its table is ``None`` until Dataverse was asked about it once.
+        """
+        stored = (
+            self.env["integration.table"]
+            .sudo()
+            .search(
+                [
+                    ("connection_id", "=", mapping.connection_id.id),
+                    ("name", "=", mapping.integration_table),
+                ]
+            )
+        )
+        return Session(
+            mapping=mapping.sudo(),
+            connection=mapping.sudo().connection_id,
+            client=None,
+            job=self.env["integration.sync.job"],
+            checkpoint=self.env["integration.checkpoint"],
+            fence=0,
+            records=mapping.sudo()._records(),
+            table=dataverse.Table.from_dict(stored.definition) if stored else None,
+        )
+
+    @api.model
     def _choose_table(self, session, *, refresh=False):
         """Find the table and the columns that the mapping speaks of."""
         schema = self.env["integration.engine.schema"]
@@ -171,17 +204,34 @@ class IntegrationRun(models.AbstractModel):
         """Capture, then decide and act chunk by chunk until nothing is due."""
         self._check_table(session)
         self.env["integration.engine.capture"]._capture(session)
-        self.env["integration.engine.push"]._recover(session)
-        while self._chunk(session):
-            pass
+        if not session.preview:
+            self.env["integration.engine.push"]._recover(session)
+        self._work_off(session)
         if session.out_of_time:
-            session.mapping._wake_up()
+            if not session.preview:
+                session.mapping._wake_up()
             return
         # What waited for a record that did not come goes on without it.
         session.patient = False
         if self.env["integration.inbox"]._resume(session.mapping):
+            self._work_off(session)
+
+    @api.model
+    def _work_off(self, session):
+        """Decide and act until nothing is due.
+
+        Records that somebody else had locked get another chance, then a later run.
+        """
+        for pause in (*LOCKED_PAUSES, None):
+            session.put_back = False
             while self._chunk(session):
                 pass
+            if not session.put_back or session.out_of_time:
+                return
+            if pause:
+                # Nothing is locked: the transaction has just been committed.
+                time.sleep(pause)
+        session.mapping._wake_up(at=fields.Datetime.now() + timedelta(minutes=1))
 
     @api.model
     def _chunk(self, session):
@@ -190,22 +240,21 @@ class IntegrationRun(models.AbstractModel):
         :return: whether there may be more to do in this run
         """
         for attempt in range(TRIES):
-            counts = session.counts.copy()
             session.known.clear()
             try:
                 return self._try_chunk(session)
             except psycopg2.OperationalError as error:
-                if error.pgcode not in CONCURRENCY or attempt == TRIES - 1:
+                last = session.preview or attempt == TRIES - 1
+                if error.pgcode not in CONCURRENCY or last:
                     raise
                 # Somebody saved one of these records: their change comes first.
                 self._rollback()
-                session.counts = counts
+                session.counts = session.committed.copy()
         return False
 
     @api.model
     def _try_chunk(self, session):
         capture = self.env["integration.engine.capture"]
-        push = self.env["integration.engine.push"]
         items = capture._items(session, CHUNK)
         if not items:
             return False
@@ -213,13 +262,37 @@ class IntegrationRun(models.AbstractModel):
             # Dataverse took its time: look at Odoo as it is now.
             self._commit(session)
         capture._observe(session, items)
+        self.env["integration.engine.audit"]._find_answers(session, items)
         self.env["integration.engine.plan"]._plan(session, items)
-        self.env["integration.engine.pull"]._pull(session, items)
+        if session.preview:
+            self.env["integration.engine.preview"]._imagine(session, items)
+            session.out_of_time = not self._commit(session)
+            return not session.out_of_time
+        return self._act(session, items)
+
+    @api.model
+    def _act(self, session, items):
+        """Carry out what was decided, and remember it. Commits as it goes.
+
+        :return: whether there is time left for more
+        """
+        pull = self.env["integration.engine.pull"]
+        push = self.env["integration.engine.push"]
+        pull._create(session, items)
         push._reserve(session, items)
-        sending = [item for item in items if self._goes_out(item)]
+        writing = [item for item in items if pull._is_write(item)]
+        settled = [
+            item
+            for item in items
+            if not pull._is_write(item) and not self._goes_out(item)
+        ]
         remember = self.env["integration.engine.remember"]
-        remember._remember(session, [i for i in items if not self._goes_out(i)])
-        left = self._commit(session, len(items) - len(sending))
+        remember._remember(session, settled)
+        remember._log_losers(session, [i for i in items if self._goes_out(i)])
+        left = self._commit(session, len(settled))
+        if writing:
+            left = pull._write(session, writing)
+        sending = [item for item in items if self._goes_out(item)]
         if sending:
             push._settle(session, push._send(session, sending))
             remember._remember(session, sending)
@@ -355,12 +428,19 @@ class IntegrationRun(models.AbstractModel):
             outside of it
         :raise LeaseLost: when somebody else works on the mapping now
         """
+        if session and session.preview:
+            self.env.flush_all()
+            return session.preview.left()
         if session and not session.checkpoint._renew(session.fence):
             raise LeaseLost()
         if self._in_test_transaction():
             self.env.flush_all()
-            return float("inf")
-        return self.env["ir.cron"]._commit_progress(processed)
+            left = float("inf")
+        else:
+            left = self.env["ir.cron"]._commit_progress(processed)
+        if session:
+            session.committed = session.counts.copy()
+        return left
 
     @api.model
     def _rollback(self):

@@ -16,6 +16,12 @@ class Session:
     ``stopped_by``: the answer to one row that concerns the whole connection.
     ``match``: look for a counterpart before creating. ``patient``: a record that refers
     to another one waits for it to be created, so that it is created complete.
+    ``counts`` are the job's counters, ``committed`` as of the last commit.
+    ``preview`` is filled instead of acting, when a run is only to say what it would do.
+    ``bulk``: Dataverse creates many rows of the table in one request. ``rows_read``: so
+    many rows the table has, when all were read in this run; ``index``: their keys.
+    ``message``: what the job says in the end, when all went well.
+    ``put_back``: a record could not be written because somebody else had locked it.
     """
 
     mapping: Any
@@ -40,6 +46,13 @@ class Session:
     stopped_by: Exception | None = None
     removals: int | None = None
     counts: Counter = field(default_factory=Counter)
+    committed: Counter = field(default_factory=Counter)
+    put_back: bool = False
+    bulk: bool = True
+    rows_read: int | None = None
+    index: Any = None
+    preview: Any = None
+    message: str | None = None
     _geography: dict = field(default_factory=dict)
 
     @cached_property
@@ -85,11 +98,14 @@ class Item:
     ``odoo`` and ``dataverse`` are canonical rows; ``None`` when that side has none.
     ``gone_…``: that side's record is known to be deleted. ``outside_…``: a filter
     leaves it out. ``had_conflict``: a decision was open before.
+    ``matched``: its coupling was made in this very chunk.
     ``fetch``: the row has to be read before anything can be decided.
     ``prefer``: a person chose "send" or "get".
     ``waiting_for``: a reference, or seconds, until which the item is put aside.
     ``action`` and ``plan`` are what the planner decided; ``former`` is what the
-    coupling was before its row was created anew.
+    coupling was before its row was created anew. ``reason`` says why, in a sentence;
+    ``change_id`` is the log entry of what is sent; ``undoes`` the one that is undone,
+    with a ``note`` about what is left of it.
     ``failures`` is all that is wrong with it, as the values of ``sync.error``.
     """
 
@@ -109,6 +125,7 @@ class Item:
     fetch: bool = False
     unreadable: str | None = None
     had_conflict: bool = False
+    matched: bool = False
     attempts: int = 0
     prefer: str | None = None
     action: str = "none"
@@ -116,6 +133,10 @@ class Item:
     plan: Any = None
     values: dict | None = None
     loser: str | None = None
+    reason: str | None = None
+    change_id: int | None = None
+    undoes: Any = None
+    note: str | None = None
     former: dict | None = None
     waiting_for: str | None = None
     failures: list = field(default_factory=list)

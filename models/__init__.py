@@ -4,6 +4,7 @@ from . import integration_transformation_rule
 from . import integration_table_mapping
 from . import integration_field_mapping
 from . import integration_about_record
+from . import integration_difference
 from . import integration_coupling
 from . import integration_coupling_mixin
 from . import integration_journal
@@ -12,6 +13,8 @@ from . import integration_checkpoint
 from . import integration_tombstone
 from . import integration_conflict
 from . import integration_sync_job
+from . import integration_change
+from . import integration_preview
 from . import sync_error
 from . import res_partner
 from . import res_config_settings

@@ -62,11 +62,17 @@ class IntegrationConflict(models.Model):
     def _log_losers(self, coupling, losers):
         """Keep values that were overwritten although nobody had seen them.
 
+        What is logged already, by an attempt that had to be repeated, is not logged
+        again.
+
         :param losers: list of dicts as above, with ``winner``
         """
-        self.create(
-            [{**self._about(coupling), **vals, "state": "resolved"} for vals in losers]
-        )
+        for vals in losers:
+            entry = {**self._about(coupling), **vals, "state": "resolved"}
+            if not self.search_count(
+                [(name, "=", value) for name, value in entry.items()], limit=1
+            ):
+                self.create(entry)
 
     def _about(self, coupling):
         return {

@@ -64,6 +64,10 @@ class IntegrationCoupling(models.Model):
         help="A create that was decided and whose outcome is not known yet: the "
         "column values that were sent.",
     )
+    deactivating = fields.Boolean(
+        groups=fields.NO_ACCESS,
+        help="The row is being deactivated, since the record was deleted.",
+    )
 
     _record_uniq = models.Constraint(
         "UNIQUE (mapping_id, res_id)",
@@ -287,7 +291,7 @@ class IntegrationCoupling(models.Model):
         couplings.error_ids._resolve()
         couplings.conflict_ids.filtered(lambda c: c.state == "open").state = "resolved"
         for mapping, uncoupled in couplings.grouped("mapping_id").items():
-            self.env["integration.sync.job"].sudo().create(
+            job = self.env["integration.sync.job"].sudo().create(
                 {
                     "mapping_id": mapping.id,
                     "kind": "uncoupling",
@@ -295,6 +299,20 @@ class IntegrationCoupling(models.Model):
                     "finished_at": fields.Datetime.now(),
                     "uncoupled": len(uncoupled),
                 }
+            )
+            self.env["integration.change"].sudo()._log(
+                mapping,
+                job,
+                [
+                    {
+                        "action": "uncouple",
+                        "res_id": coupling.res_id,
+                        "external_id": coupling.external_id,
+                        "record_name": coupling.record_name,
+                        "before": coupling.base or None,
+                    }
+                    for coupling in uncoupled
+                ],
             )
         count = len(couplings)
         couplings.unlink()
@@ -378,18 +396,15 @@ class IntegrationCoupling(models.Model):
 
     @api.model
     def action_synchronization_log_of(self, records):
-        """What happened to the records: errors and decided conflicts."""
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Synchronization Log"),
-            "res_model": "integration.conflict",
-            "view_mode": "list",
-            "help": self.env._(
-                "Values that were overwritten unseen, and values that wait for a "
-                "decision, appear here."
-            ),
+        """What synchronization did to the records, on both sides."""
+        external_ids = self._of(records).mapped("external_id")
+        return self.env["ir.actions.act_window"]._for_xml_id(
+            "dataverse_sync.integration_change_action"
+        ) | {
             "domain": [
                 ("res_model", "=", records._name),
+                "|",
                 ("res_id", "in", records.ids),
+                ("external_id", "in", external_ids),
             ],
         }

@@ -61,6 +61,7 @@ class IntegrationSyncJob(models.Model):
             ("manual", "Synchronize Now"),
             ("coupling", "Coupling"),
             ("uncoupling", "Uncoupling"),
+            ("undo", "Undo"),
         ],
         required=True,
         readonly=True,
@@ -96,6 +97,18 @@ class IntegrationSyncJob(models.Model):
     requests = fields.Integer(readonly=True, help="Requests sent to Dataverse.")
     message = fields.Text(readonly=True)
     error_ids = fields.One2many("sync.error", "job_id", string="Errors")
+    change_ids = fields.One2many("integration.change", "job_id", string="What It Wrote")
+    change_count = fields.Integer("Changes", compute="_compute_change_count")
+
+    @api.depends("change_ids")
+    def _compute_change_count(self):
+        counts = dict(
+            self.env["integration.change"]._read_group(
+                [("job_id", "in", self.ids)], ["job_id"], ["__count"]
+            )
+        )
+        for job in self:
+            job.change_count = counts.get(job, 0)
 
     def _counters(self):
         """The counters of the job.
@@ -141,6 +154,19 @@ class IntegrationSyncJob(models.Model):
             ],
             limit=10000,
         ).unlink()
+
+    def action_open_changes(self):
+        """What the job wrote, with what was there before."""
+        self.ensure_one()
+        return self.env["ir.actions.act_window"]._for_xml_id(
+            "dataverse_sync.integration_change_action"
+        ) | {"domain": [("job_id", "=", self.id)]}
+
+    def action_undo(self):
+        """Ask before what the job wrote is undone."""
+        self.ensure_one()
+        self.mapping_id.connection_id._check_manager()
+        return self.env["integration.undo.wizard"]._ask(self.change_ids)
 
     def action_open_errors(self):
         self.ensure_one()

@@ -468,6 +468,13 @@ class IntegrationTableMapping(models.Model):
         self._wake_up()
         return self.connection_id[:1]._notify_scheduled()
 
+    def action_preview(self):
+        """Show what the next run would do; nothing is written on either side."""
+        self.ensure_one()
+        self.connection_id._check_manager()
+        self._check_connected()
+        return self.env["integration.preview"]._make(self)._open()
+
     def action_run_full_synchronization(self):
         """Look at every record of both sides, in the background."""
         self.connection_id._check_manager()

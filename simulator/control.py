@@ -64,6 +64,7 @@ class Control:
             "/history/{table}/{row_id}": (["GET"], self._history),
             "/clock": (["GET", "POST"], self._clock),
             "/faults": (["GET", "PUT"], self._faults),
+            "/faults/taken": (["GET"], self._faults_taken),
             "/nemesis": (["GET", "PUT"], self._nemesis),
             "/plug-ins": (["GET", "PUT"], self._plug_ins),
             "/limits": (["GET", "PUT"], self._limits),
@@ -162,6 +163,9 @@ class Control:
         if call.method == "PUT":
             self.faults.define(call.body)
         return self.faults.definitions
+
+    def _faults_taken(self, call: Call) -> Any:
+        return self.faults.taken()
 
     def _nemesis(self, call: Call) -> Any:
         if call.method == "PUT":

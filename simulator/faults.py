@@ -120,7 +120,7 @@ class _Rule:
         self.draw = random.Random(definition.get("seed", 0)).random
         self.in_batch = definition.get("in_batch", False)
         self.fault = Fault(**definition["then"])
-        self.seen = 0
+        self.seen = self.taken = 0
 
     def takes(self, method: str, url: str, body: bytes, in_batch: bool) -> bool:
         if (
@@ -134,7 +134,10 @@ class _Rule:
         since = self.seen - self.nth
         if since < 0 or (self.count is not None and since >= self.count):
             return False
-        return self.draw() < self.probability
+        if self.draw() >= self.probability:
+            return False
+        self.taken += 1
+        return True
 
 
 class Faults:
@@ -152,6 +155,10 @@ class Faults:
         """
         self._rules = [_Rule(definition) for definition in definitions]
         self.definitions = definitions
+
+    def taken(self) -> list[int]:
+        """How many requests met each rule."""
+        return [rule.taken for rule in self._rules]
 
     def take(
         self, method: str, url: str, body: bytes, *, in_batch: bool = False

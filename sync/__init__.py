@@ -3,7 +3,7 @@
 No Odoo, no HTTP, no clock. Read in this order: `values` (one form for each value),
 `transform` and `geography` (one side's values in the other's terms), `lines` (the lines
 of the field mapping, and the groups they form), `base` (what both sides last agreed
-on), `plan` (the decision), `match` (which records belong together), `order` (what must
+on), `plan` (the decision), `undo` (the way back), `match` (which records belong together), `order` (what must
 come first).
 """
 
@@ -41,6 +41,7 @@ from .transform import (
     Untranslatable,
     Url,
 )
+from .undo import Restoration, plan_restoration
 from .values import canonical, html_from_text, is_empty
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "Phone",
     "Problem",
     "RecordDecision",
+    "Restoration",
     "Rule",
     "Same",
     "State",
@@ -85,5 +87,6 @@ __all__ = [
     "parents_first",
     "plan_create",
     "plan_fields",
+    "plan_restoration",
     "topological",
 ]

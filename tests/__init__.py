@@ -1,4 +1,5 @@
 from . import test_access
+from . import test_bulk
 from . import test_conflicts
 from . import test_connection
 from . import test_deletions
@@ -7,8 +8,10 @@ from . import test_histories
 from . import test_journal
 from . import test_matching
 from . import test_partner
+from . import test_preview
 from . import test_sample
 from . import test_scheduling
 from . import test_screens
 from . import test_synchronize
 from . import test_tour
+from . import test_undo

@@ -691,6 +691,17 @@ class TestTroubles(ErrorCase):
         )
         self.assertQuiet()
 
+    def test_a_row_that_was_made_and_deleted_is_not_made_again(self):
+        """The lost create arrived; by the next run somebody had deleted its row."""
+        company, _error = self.break_create("after")
+        reserved = self.coupled(company)
+        self.person.delete("account", reserved)
+        self.faults()
+        self.run_scheduled()
+        self.assertFalse(self.person.all("account"))
+        self.assertFalse(company.active, "as the deletion policy says")
+        self.assertQuiet()
+
     def test_broken_connection_that_heals_at_once(self):
         for drop in ("before", "after"):
             with self.subTest(drop):

@@ -367,3 +367,12 @@ def test_a_nemesis_that_cannot_be(simulator: Simulator, wish: dict[str, Any]) ->
     address = f"{simulator.ready['control']}/nemesis"
     answer = simulator.open("").put(address, json=wish)
     assert answer.status_code == 400
+
+
+def test_a_rule_tells_how_often_it_was_met(simulator: Simulator, api: Session) -> None:
+    unmet = {"path": "^contacts", "then": {"status": 500}}
+    twice = {"path": "^accounts", "count": 2, "then": {"status": 500}}
+    simulator.control("PUT", "faults", [unmet, twice])
+    for _ in range(3):
+        api.get("accounts")
+    assert simulator.control("GET", "faults/taken") == [0, 2]
