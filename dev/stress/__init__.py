@@ -16,6 +16,7 @@ from .report import Reports
 
 # The tiers in the order in which they run, and how much of the time each one gets.
 TIERS = {
+    "planner": 10,
     "histories": 40,
 }
 
