@@ -4,6 +4,9 @@ from . import records
 from . import capture
 from . import couple
 from . import plan
+from . import reappear
+from . import guard
+from . import epoch
 from . import pull
 from . import push
 from . import remember

@@ -3,6 +3,7 @@
 from odoo import api, fields, models
 
 from .. import dataverse, sync
+from .schema import MASTER
 from .session import Item
 
 # Every journal row becomes one inbox row a mapping: this bounds one statement.
@@ -41,16 +42,22 @@ class IntegrationCapture(models.AbstractModel):
                 raise
             checkpoint._forget()
             self._follow(session, columns)
+        if checkpoint.compare:
+            checkpoint._forget()
+            self._follow(session, columns)
 
     @api.model
     def _follow(self, session, columns):
         """Follow the change link to its end, one page a transaction."""
         checkpoint = session.checkpoint
         complete = not checkpoint.delta_link
+        if complete and session.job.kind == "scheduled":
+            session.job.kind = "full"
         link = checkpoint.next_link or checkpoint.delta_link or None
         inbox = self.env["integration.inbox"]
         for page in session.client.changes(session.table, columns, link):
             rows, deleted = page.rows, page.deleted
+            self.env["integration.engine.epoch"]._note(session, rows)
             if not complete:
                 rows = self._without_echo(session, rows)
             inbox._put_rows(
@@ -68,6 +75,7 @@ class IntegrationCapture(models.AbstractModel):
             )
             self.env["integration.engine.run"]._commit(session)
         if complete:
+            checkpoint.compare = False
             self._check_absent(session)
             self._look_at_all(session)
 
@@ -136,16 +144,18 @@ class IntegrationCapture(models.AbstractModel):
     # -- out of the inbox -------------------------------------------------------------
 
     @api.model
-    def _items(self, session, limit):
+    def _items(self, session, limit, only=None):
         """The next things to decide about.
 
         All rows about one coupling, record or Dataverse row come as one item, so that
         nothing is decided on half of what is known.
 
+        :param limit: how many rows of the inbox to begin with; ``None``: all
+        :param only: as of :class:`Session`, in its place
         :return: list of :class:`Item`; empty when nothing is due
         """
         inbox = self.env["integration.inbox"]
-        due = inbox._due(session.mapping, limit, session.only)
+        due = inbox._due(session.mapping, limit, only or session.only)
         if not due:
             return []
         res_ids = {row["res_id"] for row in due} - {None}
@@ -208,11 +218,13 @@ class IntegrationCapture(models.AbstractModel):
     def _doubt(self, item):
         """Have the row read where the base does not say what it holds.
 
-        A conflict or a failure leaves values undecided: the row differs from the base
-        in them, although the coupling knows its latest ETag.
+        A conflict, a failure, a drift or a time outside of the filter leaves values
+        undecided. A coupling has no ETag while its row is not as in the base.
         """
         coupling = item.coupling
-        if coupling and coupling.state != "coupled" and coupling.base:
+        if not coupling or not coupling.base:
+            return
+        if coupling.state != "coupled" or not coupling.etag:
             if not item.seen_dataverse:
                 item.seen_dataverse = item.fetch = True
 
@@ -317,9 +329,15 @@ class IntegrationCapture(models.AbstractModel):
         if item.seen_dataverse:
             if item.dataverse is not None:
                 item.name = item.dataverse.get(session.table.primary_name)
+                item.merged_into = self._target_of(item.dataverse.get(MASTER))
                 item.dataverse = self.env["integration.engine.records"]._canonical_row(
                     session, item.dataverse
                 )
         elif item.coupling and item.coupling.base:
             item.dataverse = sync.Base.from_dict(item.coupling.base).dataverse
             item.etag = item.coupling.etag
+
+    @api.model
+    def _target_of(self, reference):
+        """The GUID in ``table(guid)``."""
+        return reference and reference.partition("(")[2].rstrip(")")

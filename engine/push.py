@@ -172,6 +172,9 @@ class IntegrationPush(models.AbstractModel):
                 self._succeeded(session, item, outcome.row)
             else:
                 self._failed(session, item, outcome.error)
+        self.env["integration.engine.epoch"]._note(
+            session, [outcome.row for _item, outcome in outcomes if outcome.row]
+        )
         self.env["integration.engine.couple"]._announce(
             session,
             [
@@ -203,7 +206,9 @@ class IntegrationPush(models.AbstractModel):
         item.coupling.write(
             {
                 "base": base.to_dict(),
-                "etag": row.etag,
+                "etag": self.env["integration.engine.remember"]._etag_of(
+                    item, base, returned, row.etag
+                ),
                 "reserved": False,
                 "state": "conflict" if item.plan and item.plan.conflicts else "coupled",
                 "last_synch": fields.Datetime.now(),
@@ -331,7 +336,7 @@ class IntegrationPush(models.AbstractModel):
         couplings = self.env["integration.coupling"].search(
             [("mapping_id", "=", session.mapping.id), ("reserved", "!=", False)]
         )
-        couplings = couplings.filtered("reserved")
+        couplings = self._without_deleted(session, couplings.filtered("reserved"))
         if not couplings:
             return
         columns = session.columns
@@ -360,8 +365,31 @@ class IntegrationPush(models.AbstractModel):
         self.env["integration.engine.run"]._commit(session)
 
     @api.model
+    def _without_deleted(self, session, couplings):
+        """Leave out the rows that arrived and that somebody has deleted since.
+
+        Their deletion was captured just now. Sent again they would rise from the dead;
+        so they count as created, and as deleted in Dataverse.
+        """
+        deleted = self.env["integration.inbox"]._deleted(
+            session.mapping, couplings.mapped("external_id")
+        )
+        for coupling in couplings.filtered(lambda c: c.external_id in deleted):
+            self._arrived(session, coupling, coupling.reserved)
+        return couplings.filtered("reserved")
+
+    @api.model
     def _adopt(self, session, coupling, reserved, row=None):
         """Take the values that were sent as agreed, and look at the row as it is."""
+        self._arrived(session, coupling, reserved, row)
+        self.env["integration.engine.couple"]._announce(session, coupling)
+        self.env["integration.inbox"]._put_hints(
+            session.mapping, external_ids=[coupling.external_id]
+        )
+
+    @api.model
+    def _arrived(self, session, coupling, reserved, row=None):
+        """A reserved row was made: both sides agree on what was sent."""
         groups = [
             group
             for group in session.schema.groups
@@ -379,7 +407,3 @@ class IntegrationPush(models.AbstractModel):
         )
         session.counts["coupled"] += 1
         session.counts["inserted"] += 1
-        self.env["integration.engine.couple"]._announce(session, coupling)
-        self.env["integration.inbox"]._put_hints(
-            session.mapping, external_ids=[coupling.external_id]
-        )

@@ -38,7 +38,6 @@ class Session:
     patient: bool = True
     out_of_time: bool = False
     stopped_by: Exception | None = None
-    removals: int | None = None
     counts: Counter = field(default_factory=Counter)
     _geography: dict = field(default_factory=dict)
 
@@ -84,7 +83,8 @@ class Item:
 
     ``odoo`` and ``dataverse`` are canonical rows; ``None`` when that side has none.
     ``gone_…``: that side's record is known to be deleted. ``outside_…``: a filter
-    leaves it out. ``had_conflict``: a decision was open before.
+    leaves it out. ``merged_into``: the row that this one was merged into.
+    ``had_conflict``: a decision was open before.
     ``fetch``: the row has to be read before anything can be decided.
     ``prefer``: a person chose "send" or "get".
     ``waiting_for``: a reference, or seconds, until which the item is put aside.
@@ -106,6 +106,7 @@ class Item:
     gone_dataverse: bool = False
     outside_odoo: bool = False
     outside_dataverse: bool = False
+    merged_into: str | None = None
     fetch: bool = False
     unreadable: str | None = None
     had_conflict: bool = False

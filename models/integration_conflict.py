@@ -1,6 +1,6 @@
 """The conflict log: every human value that lost, and every pair that still waits."""
 
-from odoo import fields, models
+from odoo import api, fields, models
 
 
 class IntegrationConflict(models.Model):
@@ -67,6 +67,21 @@ class IntegrationConflict(models.Model):
         self.create(
             [{**self._about(coupling), **vals, "state": "resolved"} for vals in losers]
         )
+
+    @api.autovacuum
+    def _gc_conflicts(self):
+        """Decided conflicts are kept for two years; open ones for as long as it takes."""
+        self.search(
+            [
+                ("state", "=", "resolved"),
+                (
+                    "create_date",
+                    "<",
+                    fields.Datetime.subtract(fields.Datetime.now(), years=2),
+                ),
+            ],
+            limit=10000,
+        ).unlink()
 
     def _about(self, coupling):
         return {

@@ -140,6 +140,19 @@ class IntegrationInbox(models.Model):
         )
 
     @api.model
+    def _deleted(self, mapping, external_ids):
+        """The rows among these of which the latest news is that they were deleted."""
+        self.env.cr.execute(
+            "SELECT external_id FROM ("
+            "  SELECT DISTINCT ON (external_id) external_id, deleted"
+            "  FROM integration_inbox"
+            "  WHERE mapping_id = %s AND external_id = ANY(%s)"
+            "  ORDER BY external_id, id DESC) AS latest WHERE deleted",
+            [mapping.id, list(external_ids)],
+        )
+        return {row[0] for row in self.env.cr.fetchall()}
+
+    @api.model
     def _about(self, mapping, res_ids, external_ids):
         """Every row about these records and Dataverse rows, parked or not."""
         return self._rows(
