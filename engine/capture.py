@@ -11,6 +11,8 @@ JOURNAL_BATCH = 20000
 # Length of one filter over ids; an address holds 32 KB (Dataverse: "Query data using
 # the Web API", maximum URL length).
 IDS_PER_REQUEST = 200
+# Rows that are asked for one by one before the next commit.
+ASKED_AT_ONCE = 500
 
 
 class IntegrationCapture(models.AbstractModel):
@@ -75,9 +77,10 @@ class IntegrationCapture(models.AbstractModel):
             )
             self.env["integration.engine.run"]._commit(session)
         if complete:
-            checkpoint.compare = False
             self._check_absent(session)
             self._look_at_all(session)
+            checkpoint.compare = False
+            self.env["integration.engine.run"]._commit(session)
 
     @api.model
     def _without_echo(self, session, rows):
@@ -97,18 +100,42 @@ class IntegrationCapture(models.AbstractModel):
     def _check_absent(self, session):
         """A coupled row that a complete list lacks may be deleted: ask for it.
 
-        Absence alone proves nothing (a privilege may be missing), so the rows are only
-        marked to be read one by one.
+        Absence alone proves nothing (a privilege may be missing). What Dataverse says
+        goes into the inbox before anything is planned, so that the guard counts it.
         """
         self.env["integration.coupling"].flush_model()
         self.env.cr.execute(
-            "INSERT INTO integration_inbox (mapping_id, external_id)"
-            " SELECT c.mapping_id, c.external_id FROM integration_coupling c"
-            " WHERE c.mapping_id = %s AND NOT EXISTS (SELECT FROM integration_inbox i"
+            "SELECT c.external_id FROM integration_coupling c"
+            " WHERE c.mapping_id = %s AND c.reserved IS NULL"
+            " AND NOT EXISTS (SELECT FROM integration_inbox i"
             "   WHERE i.mapping_id = c.mapping_id AND i.external_id = c.external_id)",
             [session.mapping.id],
         )
-        self.env["integration.engine.run"]._commit(session)
+        absent = [row[0] for row in self.env.cr.fetchall()]
+        for start in range(0, len(absent), ASKED_AT_ONCE):
+            ids = absent[start : start + ASKED_AT_ONCE]
+            outcomes = session.client.batch(
+                [
+                    dataverse.batch.retrieve(session.table, id_, session.columns)
+                    for id_ in ids
+                ]
+            )
+            self._store_answers(session, ids, outcomes)
+            self.env["integration.engine.run"]._commit(session)
+
+    @api.model
+    def _store_answers(self, session, ids, outcomes):
+        rows, deleted, unclear = [], [], []
+        for id_, outcome in zip(ids, outcomes, strict=True):
+            if outcome.row:
+                rows.append((id_, outcome.row.values, outcome.row.etag))
+            elif outcome.error.name == "ObjectDoesNotExist":
+                deleted.append(id_)
+            else:
+                unclear.append(id_)
+        inbox = self.env["integration.inbox"]
+        inbox._put_rows(session.mapping, rows, deleted)
+        inbox._put_hints(session.mapping, external_ids=unclear)
 
     @api.model
     def _look_at_all(self, session):

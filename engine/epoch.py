@@ -50,7 +50,9 @@ class IntegrationEpoch(models.AbstractModel):
 
     @api.model
     def _check(self, session):
-        """Two requests: whose organization answers, and does it remember the newest row?
+        """Ask whose organization answers, and whether it knows the newest row.
+
+        Two requests.
 
         :raise AnotherEpoch: when another organization answers, or an older state of
             the same one
@@ -85,9 +87,7 @@ class IntegrationEpoch(models.AbstractModel):
         if not known or VERSION not in session.table.columns:
             return False
         try:
-            row = session.client.retrieve(
-                session.table, checkpoint.top_row, [VERSION]
-            )
+            row = session.client.retrieve(session.table, checkpoint.top_row, [VERSION])
             return int(row.values[VERSION]) < known
         except dataverse.DataverseError as error:
             if error.kind in ("auth", "throttle", "transient"):
@@ -99,8 +99,9 @@ class IntegrationEpoch(models.AbstractModel):
             session.mapping, [checkpoint.top_row]
         )
         newest = self._newest(session)
-        if not deleted and int(newest.values[VERSION] if newest else 0) < known:
+        if newest and not deleted and int(newest.values[VERSION]) < known:
             return True
+        # In an empty table nothing contradicts; the guard sees that all are gone.
         checkpoint.write(
             {
                 "top_version": newest and str(newest.values[VERSION]),

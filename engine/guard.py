@@ -71,9 +71,7 @@ class IntegrationGuard(models.AbstractModel):
                 coupled=coupled,
                 mapping=mapping.name,
             )
-        limit = max(
-            mapping.guard_changes, coupled * mapping.guard_changes_share // 100
-        )
+        limit = max(mapping.guard_changes, coupled * mapping.guard_changes_share // 100)
         if len(overwrites) > limit:
             return self.env._(
                 "%(count)s of the %(coupled)s coupled records of %(mapping)s would be "
@@ -138,9 +136,7 @@ class IntegrationGuard(models.AbstractModel):
         :return: ``{id of the coupling: digest of the values}``
         """
         mapping = session.mapping
-        limit = max(
-            mapping.guard_changes, coupled * mapping.guard_changes_share // 100
-        )
+        limit = max(mapping.guard_changes, coupled * mapping.guard_changes_share // 100)
         due = self._due(mapping)
         if len(due) <= limit:
             return {}

@@ -73,9 +73,16 @@ class IntegrationPlan(models.AbstractModel):
             [item.res_id for item in items if item.res_id],
             [item.external_id for item in items if item.external_id],
         )
+        merged = self.env["integration.tombstone"]._merged(
+            session.mapping, buried_records, buried_rows
+        )
         part = []
         for item in items:
             if item.action == "merged" or item.failures:
+                continue
+            if {item.res_id, item.external_id} & merged and not item.gone_odoo:
+                # People know of it already, until they have merged on this side too.
+                item.action = "merged"
                 continue
             if (
                 item.gone_odoo

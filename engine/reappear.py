@@ -33,9 +33,9 @@ class IntegrationReappear(models.AbstractModel):
             if self._coupled_elsewhere(session, grave):
                 self._ask(session, item)
                 continue
-            self._couple_again(session, item, grave)
             other = by_record.get(grave.res_id)
-            if other:
+            self._couple_again(session, item, grave)
+            if item.coupling and other:
                 item.inbox_ids += other.inbox_ids
                 other.inbox_ids, other.action = [], "merged"
 

@@ -29,7 +29,10 @@ class IntegrationCheckpoint(models.Model):
     captured_at = fields.Datetime()
     top_version = fields.Char(help="The highest version of a row that was seen.")
     top_row = fields.Char(help="The row that had it.")
-    compare = fields.Boolean(help="The next capture lists everything.")
+    compare = fields.Boolean(
+        default=True,
+        help="Everything is to be listed; off when that is done to its end.",
+    )
     lease_owner = fields.Char()
     lease_expires = fields.Datetime()
     fence = fields.Integer(default=0)
@@ -91,12 +94,19 @@ class IntegrationCheckpoint(models.Model):
 
     def _forget(self):
         """Start the next capture from nothing."""
-        self.write({"delta_link": False, "next_link": False, "columns": False})
+        self.write(
+            {
+                "delta_link": False,
+                "next_link": False,
+                "columns": False,
+                "compare": True,
+            }
+        )
 
     def _begin_anew(self):
         """Dataverse is not what it was: neither links nor versions mean anything."""
         self._forget()
-        self.write({"top_version": False, "top_row": False, "compare": False})
+        self.write({"top_version": False, "top_row": False})
 
     def _request_compare(self):
         """Have the next capture list everything, after what the link still tells.

@@ -70,7 +70,7 @@ class IntegrationConflict(models.Model):
 
     @api.autovacuum
     def _gc_conflicts(self):
-        """Decided conflicts are kept for two years; open ones for as long as it takes."""
+        """Decided conflicts are kept for two years, open ones until they are."""
         self.search(
             [
                 ("state", "=", "resolved"),

@@ -103,10 +103,11 @@ class IntegrationSyncJob(models.Model):
     requests = fields.Integer(readonly=True, help="Requests sent to Dataverse.")
     message = fields.Text(readonly=True)
     held_back = fields.Json(
+        "Plan That Was Held Back",
         groups=fields.NO_ACCESS,
         help="What the run would have done: the keys of the guard.",
     )
-    held_count = fields.Integer("Held Back", compute="_compute_held_count")
+    held_count = fields.Integer("Records Held Back", compute="_compute_held_count")
     error_ids = fields.One2many("sync.error", "job_id", string="Errors")
 
     def _counters(self):
@@ -125,7 +126,7 @@ class IntegrationSyncJob(models.Model):
         """
         states = [
             name
-            for name in ("done", "partial", "failed")
+            for name in ("done", "partial", "held", "failed")
             for job in self
             if job.state == name
         ]

@@ -64,7 +64,7 @@ class IntegrationTombstone(models.Model):
         """Forget pairs of which the record is gone and the row will not come back.
 
         A grave of a record that lives on is kept: without it, the record would be
-        created in Dataverse once more. Dataverse keeps deleted rows for 30 days at most.
+        created in Dataverse once more. Deleted rows are kept for 30 days at most.
         (Power Platform: "Restore deleted Microsoft Dataverse table records")
         """
         old = fields.Datetime.subtract(fields.Datetime.now(), years=1)
@@ -120,6 +120,20 @@ class IntegrationTombstone(models.Model):
             ]
         )
         return set(graves.mapped("res_id")), set(graves.mapped("external_id"))
+
+    @api.model
+    def _merged(self, mapping, res_ids, external_ids):
+        """Those among these records and rows that were merged into others, as a set."""
+        graves = self.search(
+            [
+                ("mapping_id", "=", mapping.id),
+                ("reason", "=", "merged"),
+                "|",
+                ("res_id", "in", list(res_ids)),
+                ("external_id", "in", list(external_ids)),
+            ]
+        )
+        return {*graves.mapped("res_id"), *graves.mapped("external_id")} - {0, False}
 
     @api.model
     def _forget(self, mapping, res_ids=(), external_ids=()):

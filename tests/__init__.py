@@ -2,10 +2,13 @@ from . import test_access
 from . import test_conflicts
 from . import test_connection
 from . import test_deletions
+from . import test_epoch
 from . import test_errors
+from . import test_guards
 from . import test_histories
 from . import test_journal
 from . import test_matching
+from . import test_merges
 from . import test_partner
 from . import test_sample
 from . import test_scheduling
