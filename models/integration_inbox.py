@@ -189,15 +189,20 @@ class IntegrationInbox(models.Model):
 
     @api.model
     def _wake(self, connection, keys):
-        """Rows that waited for one of ``keys`` may go on."""
-        if keys:
-            self.env.cr.execute(
-                "UPDATE integration_inbox SET waiting_for = NULL, not_before = NULL"
-                " FROM integration_table_mapping m"
-                " WHERE waiting_for = ANY(%s) AND m.id = mapping_id"
-                " AND m.connection_id = %s",
-                [list(keys), connection.id],
-            )
+        """Rows that waited for one of ``keys`` may go on.
+
+        :return: the ids of the mappings that have more to do now
+        """
+        if not keys:
+            return set()
+        self.env.cr.execute(
+            "UPDATE integration_inbox SET waiting_for = NULL, not_before = NULL"
+            " FROM integration_table_mapping m"
+            " WHERE waiting_for = ANY(%s) AND m.id = mapping_id"
+            " AND m.connection_id = %s RETURNING m.id",
+            [list(keys), connection.id],
+        )
+        return {row[0] for row in self.env.cr.fetchall()}
 
     @api.model
     def _resume(self, mapping):

@@ -187,6 +187,7 @@ class IntegrationSyncJob(models.Model):
     def action_open_held_back(self):
         """The couplings of the records that were held back."""
         self.ensure_one()
+        self.check_access("read")
         ids = [int(key.split(":")[1]) for key in self.sudo().held_back or []]
         return self.env["ir.actions.act_window"]._for_xml_id(
             "dataverse_sync.integration_coupling_action"
