@@ -5,6 +5,9 @@ from . import capture
 from . import couple
 from . import plan
 from . import audit
+from . import reappear
+from . import guard
+from . import epoch
 from . import pull
 from . import push
 from . import bulk

@@ -3,6 +3,7 @@
 from odoo import api, fields, models
 
 from .. import dataverse, sync
+from .schema import MASTER
 from .session import Item
 
 # Every journal row becomes one inbox row a mapping: this bounds one statement.
@@ -10,6 +11,8 @@ JOURNAL_BATCH = 20000
 # Length of one filter over ids; an address holds 32 KB (Dataverse: "Query data using
 # the Web API", maximum URL length).
 IDS_PER_REQUEST = 500
+# Rows that are asked for one by one before the next commit.
+ASKED_AT_ONCE = 500
 
 
 class IntegrationCapture(models.AbstractModel):
@@ -41,6 +44,9 @@ class IntegrationCapture(models.AbstractModel):
                 raise
             checkpoint._forget()
             self._follow(session, columns)
+        if checkpoint.compare:
+            checkpoint._forget()
+            self._follow(session, columns)
 
     @api.model
     def _follow(self, session, columns):
@@ -52,11 +58,15 @@ class IntegrationCapture(models.AbstractModel):
         checkpoint = session.checkpoint
         complete = not checkpoint.delta_link
         rows_read = None if checkpoint.next_link else 0
+        if complete and session.job.kind == "scheduled":
+            session.job.kind = "full"
+        absent = []
         link = checkpoint.next_link or checkpoint.delta_link or None
         inbox = self.env["integration.inbox"]
         for page in session.client.changes(session.table, columns, link):
             rows, deleted = page.rows, page.deleted
             rows_read = None if rows_read is None else rows_read + len(rows)
+            self.env["integration.engine.epoch"]._note(session, rows)
             if not complete:
                 rows = self._without_echo(session, rows)
             inbox._put_rows(
@@ -74,9 +84,11 @@ class IntegrationCapture(models.AbstractModel):
             )
             if complete and page.delta_link:
                 session.rows_read = rows_read
-                self._check_absent(session)
+                absent = self._check_absent(session)
                 self._look_at_all(session)
+                checkpoint.compare = False
             self.env["integration.engine.run"]._commit(session)
+        self._ask_for(session, absent)
 
     @api.model
     def _without_echo(self, session, rows):
@@ -94,19 +106,48 @@ class IntegrationCapture(models.AbstractModel):
 
     @api.model
     def _check_absent(self, session):
-        """A coupled row that a complete list lacks may be deleted: ask for it.
+        """A coupled row that a complete list lacks may be deleted: it is to be read.
 
-        Absence alone proves nothing (a privilege may be missing), so the rows are only
-        marked to be read one by one.
+        Absence alone proves nothing (a privilege may be missing).
+
+        :return: the ids of such rows
         """
         self.env["integration.coupling"].flush_model()
         self.env.cr.execute(
-            "INSERT INTO integration_inbox (mapping_id, external_id)"
-            " SELECT c.mapping_id, c.external_id FROM integration_coupling c"
-            " WHERE c.mapping_id = %s AND NOT EXISTS (SELECT FROM integration_inbox i"
+            "SELECT c.external_id FROM integration_coupling c"
+            " WHERE c.mapping_id = %s AND c.reserved IS NULL"
+            " AND NOT EXISTS (SELECT FROM integration_inbox i"
             "   WHERE i.mapping_id = c.mapping_id AND i.external_id = c.external_id)",
             [session.mapping.id],
         )
+        absent = [row[0] for row in self.env.cr.fetchall()]
+        self.env["integration.inbox"]._put_hints(session.mapping, external_ids=absent)
+        return absent
+
+    @api.model
+    def _ask_for(self, session, external_ids):
+        """Read rows one by one, so that the guard knows which of them are gone."""
+        for start in range(0, len(external_ids), ASKED_AT_ONCE):
+            ids = external_ids[start : start + ASKED_AT_ONCE]
+            outcomes = session.client.batch(
+                [
+                    dataverse.batch.retrieve(session.table, id_, session.columns)
+                    for id_ in ids
+                ]
+            )
+            self._store_answers(session, ids, outcomes)
+            self.env["integration.engine.run"]._commit(session)
+
+    @api.model
+    def _store_answers(self, session, ids, outcomes):
+        rows, deleted = [], []
+        for id_, outcome in zip(ids, outcomes, strict=True):
+            if outcome.row:
+                rows.append((id_, outcome.row.values, outcome.row.etag))
+            elif outcome.error.name == "ObjectDoesNotExist":
+                deleted.append(id_)
+            # Whatever else is said about the others is said again when they are due.
+        self.env["integration.inbox"]._put_rows(session.mapping, rows, deleted)
 
     @api.model
     def _look_at_all(self, session):
@@ -141,16 +182,18 @@ class IntegrationCapture(models.AbstractModel):
     # -- out of the inbox -------------------------------------------------------------
 
     @api.model
-    def _items(self, session, limit):
+    def _items(self, session, limit, only=None):
         """The next things to decide about.
 
         All rows about one coupling, record or Dataverse row come as one item, so that
         nothing is decided on half of what is known.
 
+        :param limit: how many rows of the inbox to begin with; ``None``: all
+        :param only: as of :class:`Session`, in its place
         :return: list of :class:`Item`; empty when nothing is due
         """
         inbox = self.env["integration.inbox"]
-        due = inbox._due(session.mapping, limit, session.only)
+        due = inbox._due(session.mapping, limit, only or session.only)
         if not due:
             return []
         res_ids = {row["res_id"] for row in due} - {None}
@@ -213,11 +256,13 @@ class IntegrationCapture(models.AbstractModel):
     def _doubt(self, item):
         """Have the row read where the base does not say what it holds.
 
-        A conflict or a failure leaves values undecided: the row differs from the base
-        in them, although the coupling knows its latest ETag.
+        A conflict, a failure, a drift or a time outside of the filter leaves values
+        undecided. A coupling has no ETag while its row is not as in the base.
         """
         coupling = item.coupling
-        if coupling and coupling.state != "coupled" and coupling.base:
+        if not coupling or not coupling.base:
+            return
+        if coupling.state != "coupled" or not coupling.etag:
             if not item.seen_dataverse:
                 item.seen_dataverse = item.fetch = True
 
@@ -322,9 +367,15 @@ class IntegrationCapture(models.AbstractModel):
         if item.seen_dataverse:
             if item.dataverse is not None:
                 item.name = item.dataverse.get(session.table.primary_name)
+                item.merged_into = self._target_of(item.dataverse.get(MASTER))
                 item.dataverse = self.env["integration.engine.records"]._canonical_row(
                     session, item.dataverse
                 )
         elif item.coupling and item.coupling.base:
             item.dataverse = sync.Base.from_dict(item.coupling.base).dataverse
             item.etag = item.coupling.etag
+
+    @api.model
+    def _target_of(self, reference):
+        """The GUID in ``table(guid)``."""
+        return reference and reference.partition("(")[2].rstrip(")")

@@ -325,16 +325,18 @@ class IntegrationCouple(models.AbstractModel):
 
     @api.model
     def _announce(self, session, couplings):
-        """Wake what waited for these records or rows."""
+        """Wake what waited for these records or rows, in other mappings at once."""
         for coupling in couplings:
             session.known[f"{session.table.name}({coupling.external_id})"] = (
                 coupling.res_id
             )
-        self.env["integration.inbox"]._wake(
+        woken = self.env["integration.inbox"]._wake(
             session.connection,
             [f"odoo:{session.mapping.model},{c.res_id}" for c in couplings]
             + [f"{session.table.name}({c.external_id})" for c in couplings],
         )
+        if woken - {session.mapping.id}:
+            self.env["integration.table.mapping"]._wake_up()
 
     # -- for people -------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from odoo import api, models
 from odoo.tools import SQL
 
 from .audit import SIDE_ACTIONS
+from .guard import HeldBack
 
 # So many lines are kept for people to read; the counts go on.
 LINES = 10_000
@@ -88,6 +89,9 @@ class IntegrationPreview(models.AbstractModel):
                     preview=preview,
                 )
                 run._work(session)
+        except HeldBack as flood:
+            about = {"mapping_id": mapping.id, "record_name": mapping.name}
+            preview.add({**about, "kind": "guard", "reason": str(flood)})
         finally:
             world.close(rollback=True)
             self.env.invalidate_all()

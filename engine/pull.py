@@ -322,7 +322,15 @@ class IntegrationPull(models.AbstractModel):
                 after = item.plan.base_after(base, odoo_read=rows[item.res_id])
                 item.coupling.write(
                     {"base": after.to_dict(), "last_synch": now}
-                    | ({} if item.plan.push else {"etag": item.etag})
+                    | (
+                        {}
+                        if item.plan.push
+                        else {
+                            "etag": self.env["integration.engine.remember"]._etag_of(
+                                item, after, item.dataverse, item.etag
+                            )
+                        }
+                    )
                 )
             else:
                 self._bury(session, item)

@@ -187,6 +187,9 @@ class IntegrationPush(models.AbstractModel):
                 self._succeeded(session, item, outcome.row)
             else:
                 self._failed(session, item, outcome.error)
+        self.env["integration.engine.epoch"]._note(
+            session, [outcome.row for _item, outcome in outcomes if outcome.row]
+        )
         self.env["integration.engine.couple"]._announce(
             session,
             [
@@ -228,7 +231,9 @@ class IntegrationPush(models.AbstractModel):
         item.coupling.write(
             {
                 "base": base.to_dict(),
-                "etag": row.etag,
+                "etag": self.env["integration.engine.remember"]._etag_of(
+                    item, base, returned, row.etag
+                ),
                 "reserved": False,
                 "state": self._state_after(item),
                 "last_synch": fields.Datetime.now(),
@@ -363,8 +368,7 @@ class IntegrationPush(models.AbstractModel):
         couplings = self.env["integration.coupling"].search(
             [("mapping_id", "=", session.mapping.id), ("reserved", "!=", False)]
         )
-        couplings = couplings.filtered("reserved")
-        couplings -= self._deleted_since(session, couplings)
+        couplings = self._without_deleted(session, couplings.filtered("reserved"))
         if not couplings:
             return
         columns = session.columns
@@ -393,24 +397,31 @@ class IntegrationPush(models.AbstractModel):
         self.env["integration.engine.run"]._commit(session)
 
     @api.model
-    def _deleted_since(self, session, couplings):
-        """The couplings whose rows were made after all, and are deleted already.
+    def _without_deleted(self, session, couplings):
+        """Leave out the rows that arrived and that somebody has deleted since.
 
-        The capture has just told so. They are adopted: what a deletion means is
-        decided like that of any other row.
+        Their deletion was captured just now. Sent again they would rise from the dead;
+        so they count as created, and as deleted in Dataverse.
         """
-        told = self.env["integration.inbox"]._about(
-            session.mapping, [], couplings.mapped("external_id")
+        deleted = self.env["integration.inbox"]._deleted(
+            session.mapping, couplings.mapped("external_id")
         )
-        deleted = {row["external_id"] for row in told if row["deleted"]}
-        couplings = couplings.filtered(lambda c: c.external_id in deleted)
-        for coupling in couplings:
-            self._adopt(session, coupling, coupling.reserved)
-        return couplings
+        for coupling in couplings.filtered(lambda c: c.external_id in deleted):
+            self._arrived(session, coupling, coupling.reserved)
+        return couplings.filtered("reserved")
 
     @api.model
     def _adopt(self, session, coupling, reserved, row=None):
         """Take the values that were sent as agreed, and look at the row as it is."""
+        self._arrived(session, coupling, reserved, row)
+        self.env["integration.engine.couple"]._announce(session, coupling)
+        self.env["integration.inbox"]._put_hints(
+            session.mapping, external_ids=[coupling.external_id]
+        )
+
+    @api.model
+    def _arrived(self, session, coupling, reserved, row=None):
+        """A reserved row was made: both sides agree on what was sent."""
         groups = [
             group
             for group in session.schema.groups
@@ -428,7 +439,3 @@ class IntegrationPush(models.AbstractModel):
         )
         session.counts["coupled"] += 1
         session.counts["inserted"] += 1
-        self.env["integration.engine.couple"]._announce(session, coupling)
-        self.env["integration.inbox"]._put_hints(
-            session.mapping, external_ids=[coupling.external_id]
-        )

@@ -164,6 +164,8 @@ class IntegrationRemember(models.AbstractModel):
                 vals = {"state": state} if item.coupling.state != state else {}
                 if item.action == "fields" and not item.failures and not item.plan.push:
                     vals |= self._agreed(item, now)
+                elif item.action == "none" and item.seen_dataverse and item.etag:
+                    vals["etag"] = item.etag
                 if vals:
                     item.coupling.write(vals)
         self.env["sync.error"]._report(session.mapping, failures, session.job)
@@ -174,16 +176,28 @@ class IntegrationRemember(models.AbstractModel):
         if item.plan.pull:
             return {}
         before = sync.Base.from_dict(item.coupling.base)
-        after = item.plan.base_after(before).to_dict()
+        after = item.plan.base_after(before)
         vals = {}
-        if after != before.to_dict():
-            vals |= {"base": after, "last_synch": now}
-        if item.etag and item.etag != item.coupling.etag:
-            vals["etag"] = item.etag
+        if after != before:
+            vals |= {"base": after.to_dict(), "last_synch": now}
+        etag = self._etag_of(item, after, item.dataverse, item.etag)
+        if etag != item.coupling.etag:
+            vals["etag"] = etag
         return vals
 
     @api.model
+    def _etag_of(self, item, base, row, etag):
+        """The ETag to keep: none while the row is not as the base says.
+
+        Then whoever looks next reads the row first, and an If-Match never vouches for
+        values that nobody has taken in: a drift that is left alone, for instance.
+        """
+        return etag if etag and base.describes(item.groups, "dataverse", row) else False
+
+    @api.model
     def _coupling_state(self, item):
+        if item.action == "dormant":
+            return "suspended"
         kinds = {vals["kind"] for vals in item.failures}
         if "conflict" in kinds or "deleted" in kinds:
             return "conflict"

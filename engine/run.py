@@ -14,7 +14,9 @@ from odoo.exceptions import UserError
 from odoo.sql_db import Cursor
 
 from .. import dataverse, sync
+from .epoch import AnotherEpoch
 from .gateway import NotOurConnection
+from .guard import HeldBack
 from .pull import CONCURRENCY
 from .session import Session
 
@@ -99,7 +101,10 @@ class IntegrationRun(models.AbstractModel):
             error = self._broke_off(mapping, job, failure)
         checkpoint._release(fence)
         if error:
-            return self._finish(job, "failed", error, session)
+            state = "held" if job.held_back else "failed"
+            return self._finish(job, state, error, session)
+        if not session.out_of_time:
+            job._carried_out()
         self.env["sync.error"]._report(mapping, {(0, ""): []}, job)
         state = "partial" if session.counts["failed"] else "done"
         return self._finish(job, state, session.message, session)
@@ -204,6 +209,9 @@ class IntegrationRun(models.AbstractModel):
         """Capture, then decide and act chunk by chunk until nothing is due."""
         self._check_table(session)
         self.env["integration.engine.capture"]._capture(session)
+        if self._has_work(session.mapping):
+            self.env["integration.engine.epoch"]._check(session)
+            self.env["integration.engine.guard"]._check(session)
         if not session.preview:
             self.env["integration.engine.push"]._recover(session)
         self._work_off(session)
@@ -232,6 +240,15 @@ class IntegrationRun(models.AbstractModel):
                 # Nothing is locked: the transaction has just been committed.
                 time.sleep(pause)
         session.mapping._wake_up(at=fields.Datetime.now() + timedelta(minutes=1))
+
+    @api.model
+    def _has_work(self, mapping):
+        return bool(
+            self.env["integration.inbox"]._count(mapping, due=True)
+            or self.env["integration.coupling"].search_count(
+                [("mapping_id", "=", mapping.id), ("reserved", "!=", False)], limit=1
+            )
+        )
 
     @api.model
     def _chunk(self, session):
@@ -344,6 +361,12 @@ class IntegrationRun(models.AbstractModel):
         elif isinstance(failure, NotOurConnection):
             vals |= {"kind": "auth", "message": str(failure)}
             mapping.connection_id._suspend(vals["message"])
+        elif isinstance(failure, AnotherEpoch):
+            vals |= {"kind": "guard", "message": str(failure)}
+            mapping.connection_id._suspend(vals["message"], failure.kind)
+        elif isinstance(failure, HeldBack):
+            vals |= {"kind": "guard", "message": str(failure)}
+            job._hold(failure.keys)
         elif isinstance(failure, UserError):
             vals["message"] = str(failure)
         elif isinstance(failure, LeaseLost):

@@ -50,6 +50,9 @@ SIMPLE_RULES = {
 }
 TEXT_RULES = ("upper", "lower", "title", "trim")
 
+# The version of a row, which only grows, and the row that it was merged into.
+VERSION, MASTER = "versionnumber", "masterid"
+
 # How an Odoo record that is not coupled stands in a canonical value.
 UNCOUPLED = "odoo:"
 
@@ -180,6 +183,8 @@ class IntegrationSchema(models.AbstractModel):
         """
         rows = self._rows(mapping)
         columns = {column for row in rows for column in self._columns(row, table)}
+        # What tells of a restore and of a merge, where the table has it.
+        columns |= {VERSION, MASTER} & table.columns.keys()
         return sorted({*columns, table.primary_name} - {None})
 
     @api.model

@@ -44,7 +44,6 @@ class Session:
     patient: bool = True
     out_of_time: bool = False
     stopped_by: Exception | None = None
-    removals: int | None = None
     counts: Counter = field(default_factory=Counter)
     committed: Counter = field(default_factory=Counter)
     put_back: bool = False
@@ -97,8 +96,9 @@ class Item:
 
     ``odoo`` and ``dataverse`` are canonical rows; ``None`` when that side has none.
     ``gone_…``: that side's record is known to be deleted. ``outside_…``: a filter
-    leaves it out. ``had_conflict``: a decision was open before.
-    ``matched``: its coupling was made in this very chunk.
+    leaves it out. ``merged_into``: the row that this one was merged into.
+    ``had_conflict``: a decision was open before. ``matched``: its coupling was made in
+    this very chunk.
     ``fetch``: the row has to be read before anything can be decided.
     ``prefer``: a person chose "send" or "get".
     ``waiting_for``: a reference, or seconds, until which the item is put aside.
@@ -122,6 +122,7 @@ class Item:
     gone_dataverse: bool = False
     outside_odoo: bool = False
     outside_dataverse: bool = False
+    merged_into: str | None = None
     fetch: bool = False
     unreadable: str | None = None
     had_conflict: bool = False

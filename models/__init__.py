@@ -17,4 +17,5 @@ from . import integration_change
 from . import integration_preview
 from . import sync_error
 from . import res_partner
+from . import base_partner_merge
 from . import res_config_settings

@@ -27,6 +27,12 @@ class IntegrationCheckpoint(models.Model):
     next_link = fields.Char(help="A capture that was interrupted goes on here.")
     columns = fields.Char(help="The columns that the links were asked for.")
     captured_at = fields.Datetime()
+    top_version = fields.Char(help="The highest version of a row that was seen.")
+    top_row = fields.Char(help="The row that had it.")
+    compare = fields.Boolean(
+        default=True,
+        help="Everything is to be listed; off when that is done to its end.",
+    )
     lease_owner = fields.Char()
     lease_expires = fields.Datetime()
     fence = fields.Integer(default=0)
@@ -88,4 +94,24 @@ class IntegrationCheckpoint(models.Model):
 
     def _forget(self):
         """Start the next capture from nothing."""
-        self.write({"delta_link": False, "next_link": False, "columns": False})
+        self.write(
+            {
+                "delta_link": False,
+                "next_link": False,
+                "columns": False,
+                "compare": True,
+            }
+        )
+
+    def _begin_anew(self):
+        """Dataverse is not what it was: neither links nor versions mean anything."""
+        self._forget()
+        self.write({"top_version": False, "top_row": False})
+
+    def _request_compare(self):
+        """Have the next capture list everything, after what the link still tells.
+
+        The link is followed first because only it proves deletions: from a complete
+        list a deleted row is merely absent.
+        """
+        self.compare = True

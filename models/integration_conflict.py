@@ -1,6 +1,6 @@
 """The conflict log: every human value that lost, and every pair that still waits."""
 
-from odoo import fields, models
+from odoo import api, fields, models
 
 
 class IntegrationConflict(models.Model):
@@ -73,6 +73,21 @@ class IntegrationConflict(models.Model):
                 [(name, "=", value) for name, value in entry.items()], limit=1
             ):
                 self.create(entry)
+
+    @api.autovacuum
+    def _gc_conflicts(self):
+        """Decided conflicts are kept for two years, open ones until they are."""
+        self.search(
+            [
+                ("state", "=", "resolved"),
+                (
+                    "create_date",
+                    "<",
+                    fields.Datetime.subtract(fields.Datetime.now(), years=2),
+                ),
+            ],
+            limit=10000,
+        ).unlink()
 
     def _about(self, coupling):
         return {

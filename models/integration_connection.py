@@ -112,6 +112,13 @@ class IntegrationConnection(models.Model):
         tracking=True,
     )
     state_reason = fields.Char(readonly=True, copy=False, tracking=True)
+    safe_mode = fields.Selection(
+        [("restored", "Dataverse Was Restored")],
+        readonly=True,
+        copy=False,
+        help="Nothing is written on either side before an administrator has chosen "
+        "which side counts.",
+    )
     organization_id = fields.Char(readonly=True, copy=False)
     organization_name = fields.Char(readonly=True, copy=False)
     database_uuid = fields.Char(readonly=True, copy=False)
@@ -316,6 +323,8 @@ class IntegrationConnection(models.Model):
         """Test the connection and, when it works, let synchronization use it."""
         self.ensure_one()
         self._check_manager()
+        if self.safe_mode:
+            raise UserError(self.env._("Choose how to go on first."))
         uuid = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
         self.database_uuid = uuid
         who, organization = self._probe()
@@ -358,7 +367,7 @@ class IntegrationConnection(models.Model):
         """Forget what was learned about the former organization."""
         mappings = self._all_mappings().sudo()
         for mapping in mappings:
-            self.env["integration.checkpoint"].sudo()._of(mapping)._forget()
+            self.env["integration.checkpoint"].sudo()._of(mapping)._begin_anew()
             self.env["integration.inbox"].sudo()._forget_rows(mapping)
         self.env["integration.tombstone"].sudo().search(
             [("mapping_id", "in", mappings.ids)]
@@ -366,6 +375,47 @@ class IntegrationConnection(models.Model):
         self.env["integration.table"].sudo().search(
             [("connection_id", "=", self.id)]
         ).unlink()
+
+    # -- after a restore --------------------------------------------------------------
+
+    def action_send_again(self):
+        """Dataverse lost what came after its backup: Odoo's data is sent again."""
+        return self._leave_safe_mode("send")
+
+    def action_accept_restored(self):
+        """The backup counts: Odoo takes over what Dataverse says now."""
+        return self._leave_safe_mode("get")
+
+    def action_review_differences(self):
+        """Every record that differs waits for a decision of its own."""
+        return self._leave_safe_mode("manual")
+
+    def _leave_safe_mode(self, prefer):
+        """Compare everything anew, with one side to count where both differ.
+
+        :param prefer: ``"send"``, ``"get"``, or ``"manual"``: a person decides each
+        """
+        self.ensure_one()
+        self._check_manager()
+        if not self.safe_mode:
+            raise UserError(self.env._("There is nothing to choose."))
+        inbox = self.env["integration.inbox"].sudo()
+        for mapping in self._all_mappings().sudo():
+            self.env["integration.checkpoint"].sudo()._of(mapping)._begin_anew()
+            inbox._forget_rows(mapping)
+            graves = self.env["integration.tombstone"].sudo()._of_mapping(mapping)
+            inbox._put_hints(
+                mapping,
+                external_ids={
+                    *mapping.coupling_ids.mapped("external_id"),
+                    *graves.mapped("external_id"),
+                },
+                prefer=prefer,
+            )
+        self.safe_mode = False
+        self.action_connect()
+        self.env["integration.table.mapping"]._wake_up()
+        return self._notify_scheduled()
 
     def _all_mappings(self):
         return self.with_context(active_test=False).mapping_ids
@@ -375,10 +425,15 @@ class IntegrationConnection(models.Model):
         self._check_manager()
         self.write({"state": "draft", "state_reason": False, "paused_until": False})
 
-    def _suspend(self, reason):
-        """Stop using the connection until a person has looked at it."""
+    def _suspend(self, reason, safe_mode=False):
+        """Stop using the connection until a person has looked at it.
+
+        :param safe_mode: of the field, when connecting anew alone does not settle it
+        """
         _logger.warning("Dataverse connection %s suspended: %s", self.code, reason)
-        self.sudo().write({"state": "suspended", "state_reason": reason})
+        self.sudo().write(
+            {"state": "suspended", "state_reason": reason, "safe_mode": safe_mode}
+        )
 
     def _pause(self, seconds):
         """Dataverse asked for a pause: nobody uses the connection before it is over."""

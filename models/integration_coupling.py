@@ -318,6 +318,49 @@ class IntegrationCoupling(models.Model):
         couplings.unlink()
         return count
 
+    # -- merging in Odoo --------------------------------------------------------------
+
+    @api.model
+    def _follow_merge(self, merged, record):
+        """Records become one in Odoo; their rows in Dataverse are left as they are.
+
+        A row whose record goes belongs to the record that stays, if that has none of
+        its own. Otherwise there are two rows for one record, and only people can say
+        what is to become of them: they are told.
+
+        :param merged: the records that are about to be deleted
+        :param record: the one that takes their place
+        """
+        taken = self._of(record).mapping_id
+        for coupling in self._of(merged):
+            if coupling.mapping_id not in taken:
+                taken |= coupling.mapping_id
+                coupling.write({"res_id": record.id, "etag": False})
+                self.env["integration.inbox"]._put_hints(
+                    coupling.mapping_id, external_ids=[coupling.external_id]
+                )
+                continue
+            self.env["integration.tombstone"]._bury(coupling, "merged")
+            coupling.error_ids._resolve()
+            self.env["sync.error"].create(
+                {
+                    "mapping_id": coupling.mapping_id.id,
+                    "res_model": record._name,
+                    "external_id": coupling.external_id,
+                    "record_name": coupling.record_name,
+                    "kind": "permanent",
+                    "code": "merged",
+                    "message": self.env._(
+                        "'%(name)s' was merged into '%(other)s' in Odoo. Its row in "
+                        "Dataverse is no longer synchronized; merge the rows there as "
+                        "well, and dismiss this line.",
+                        name=coupling.record_name,
+                        other=record.display_name,
+                    ),
+                }
+            )
+            coupling.unlink()
+
     # -- entries of the Action menu ---------------------------------------------------
 
     @api.model

@@ -19,6 +19,16 @@ FORBIDDEN_FIELDS = {
     "company_ids",
     "group_ids",
 }
+# With another value here, another value may travel than the one that was agreed on.
+WIDENING = {
+    "constant_value",
+    "direction",
+    "enabled",
+    "field_name",
+    "integration_column",
+    "mapping_id",
+    "transformation_rule_id",
+}
 
 
 class IntegrationFieldMapping(models.Model):
@@ -64,6 +74,21 @@ class IntegrationFieldMapping(models.Model):
         "tried when nothing matches.",
     )
     match_case_sensitive = fields.Boolean("Case-Sensitive Matching")
+
+    # -- life cycle -------------------------------------------------------------------
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        lines = super().create(vals_list)
+        lines.mapping_id._request_full_synchronization()
+        return lines
+
+    def write(self, vals):
+        mappings = self.mapping_id
+        result = super().write(vals)
+        if WIDENING & vals.keys():
+            (mappings | self.mapping_id)._request_full_synchronization()
+        return result
 
     def _columns(self):
         """The columns of the row as a tuple."""

@@ -14,6 +14,10 @@ COUNTERS = (
     "conflicts",
     "requests",
 )
+# What tells a run that did something from a quiet one.
+CHANGES = tuple(
+    name for name in COUNTERS if name not in ("unchanged", "skipped", "requests")
+)
 
 
 class CallableCount(int):
@@ -58,6 +62,7 @@ class IntegrationSyncJob(models.Model):
     kind = fields.Selection(
         [
             ("scheduled", "Scheduled"),
+            ("full", "Full Compare"),
             ("manual", "Synchronize Now"),
             ("coupling", "Coupling"),
             ("uncoupling", "Uncoupling"),
@@ -71,6 +76,8 @@ class IntegrationSyncJob(models.Model):
             ("running", "Running"),
             ("done", "Finished"),
             ("partial", "Finished with Errors"),
+            ("held", "Held Back"),
+            ("confirmed", "Confirmed"),
             ("failed", "Failed"),
         ],
         default="running",
@@ -96,6 +103,12 @@ class IntegrationSyncJob(models.Model):
     conflicts = fields.Integer(readonly=True, help="Waiting for a decision.")
     requests = fields.Integer(readonly=True, help="Requests sent to Dataverse.")
     message = fields.Text(readonly=True)
+    held_back = fields.Json(
+        "Plan That Was Held Back",
+        groups=fields.NO_ACCESS,
+        help="What the run would have done: the keys of the guard.",
+    )
+    held_count = fields.Integer("Records Held Back", compute="_compute_held_count")
     error_ids = fields.One2many("sync.error", "job_id", string="Errors")
     change_ids = fields.One2many("integration.change", "job_id", string="What It Wrote")
     change_count = fields.Integer("Changes", compute="_compute_change_count")
@@ -126,7 +139,7 @@ class IntegrationSyncJob(models.Model):
         """
         states = [
             name
-            for name in ("done", "partial", "failed")
+            for name in ("done", "partial", "held", "failed")
             for job in self
             if job.state == name
         ]
@@ -135,6 +148,63 @@ class IntegrationSyncJob(models.Model):
             "state": states[-1] if states else "done",
             "message": "\n".join(job.message for job in self if job.message),
         }
+
+    # -- what was held back -----------------------------------------------------------
+
+    @api.depends("held_back")
+    def _compute_held_count(self):
+        for job in self:
+            job.held_count = len(job.sudo().held_back or [])
+
+    def _hold(self, keys):
+        """Keep what the run would have done, until somebody lets it go on.
+
+        There is one such job a mapping: an older one asks about an older plan.
+        """
+        others = self.search(
+            [
+                ("mapping_id", "=", self.mapping_id.id),
+                ("state", "in", ("held", "confirmed")),
+            ]
+        )
+        others.error_ids.job_id = self
+        others.unlink()
+        self.held_back = sorted(keys)
+
+    @api.model
+    def _confirmed(self, mapping):
+        """The keys of everything that a person let go on."""
+        confirmed = self.search(
+            [("mapping_id", "=", mapping.id), ("state", "=", "confirmed")]
+        )
+        return {key for job in confirmed for key in job.held_back}
+
+    def _carried_out(self):
+        """Nothing is due in the mapping any more: what was held back is past."""
+        past = self.search(
+            [
+                ("mapping_id", "in", self.mapping_id.ids),
+                ("state", "in", ("held", "confirmed")),
+            ]
+        )
+        past.write({"state": "done", "held_back": False, "message": False})
+
+    def action_confirm(self):
+        """Let the run go on with what it held back, and with nothing more."""
+        self.mapping_id.connection_id._check_manager()
+        held = self.sudo().filtered(lambda job: job.state == "held")
+        held.state = "confirmed"
+        held.mapping_id._wake_up()
+        return held.mapping_id.connection_id[:1]._notify_scheduled()
+
+    def action_open_held_back(self):
+        """The couplings of the records that were held back."""
+        self.ensure_one()
+        self.check_access("read")
+        ids = [int(key.split(":")[1]) for key in self.sudo().held_back or []]
+        return self.env["ir.actions.act_window"]._for_xml_id(
+            "dataverse_sync.integration_coupling_action"
+        ) | {"domain": [("id", "in", ids)], "context": {}}
 
     @api.autovacuum
     def _gc_jobs(self):
@@ -147,10 +217,8 @@ class IntegrationSyncJob(models.Model):
                 "&",
                 ("started_at", "<", fields.Datetime.subtract(now, days=7)),
                 "&",
-                ("inserted", "=", 0),
-                "&",
-                ("modified", "=", 0),
-                ("failed", "=", 0),
+                ("state", "=", "done"),
+                *((name, "=", 0) for name in CHANGES),
             ],
             limit=10000,
         ).unlink()

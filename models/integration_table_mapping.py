@@ -14,6 +14,19 @@ from .words import DIRECTIONS
 FORBIDDEN_MODELS = ("res.users", "res.groups", "res.company")
 FORBIDDEN_PREFIXES = ("ir.", "base.", "bus.", "integration.", "auth.", "mail.")
 
+# With another value here, records may take part, or values travel, that no link and no
+# journal tells of: what happened before is looked at once more.
+WIDENING = {
+    "active",
+    "connection_id",
+    "direction",
+    "drift_policy",
+    "filter_domain",
+    "integration_filter",
+    "model_id",
+    "synch_only_coupled",
+}
+
 # Entries of the Action menu that every mapped model gets: name, method, sequence.
 ACTION_MENU = (
     ("Set Up Coupling", "action_set_up_coupling", "form"),
@@ -112,6 +125,26 @@ class IntegrationTableMapping(models.Model):
         default="manual",
         help="When two records are coupled that both hold a value, and not the same. "
         "An empty value never replaces one that is there.",
+    )
+    guard_deletions = fields.Integer(
+        "Deleted Records",
+        default=10,
+        help="When more records than this were deleted on one side at once, and more "
+        "than the percentage, nothing is done before an administrator has confirmed.",
+    )
+    guard_deletions_share = fields.Integer("Deleted Records in %", default=5)
+    guard_changes = fields.Integer(
+        "Overwritten Records",
+        default=100,
+        help="When more records than this would be overwritten at once, and more than "
+        "the percentage, nothing is done before an administrator has confirmed.",
+    )
+    guard_changes_share = fields.Integer("Overwritten Records in %", default=50)
+    compare_nightly = fields.Boolean(
+        "Nightly Full Compare",
+        default=True,
+        help="Every night all records of both sides are compared: it finds what no "
+        "journal tells, such as computed fields and writes past Odoo.",
     )
     field_mapping_ids = fields.One2many(
         "integration.field.mapping", "mapping_id", string="Fields", copy=True
@@ -214,16 +247,25 @@ class IntegrationTableMapping(models.Model):
                     )
                 ) from error
 
-    @api.constrains("connection_id", "model_id")
-    def _check_connection_change(self):
-        for mapping in self:
-            if mapping.coupling_ids.filtered(
-                lambda c, m=mapping: c.res_model != m.model
-            ):
+    def _check_coupled(self, vals):
+        """Couplings mean nothing in another model, table or organization."""
+        for mapping in self.filtered("coupling_ids"):
+            moved = [
+                name
+                for name, value in (
+                    ("model_id", mapping.model_id.id),
+                    ("integration_table", mapping.integration_table),
+                    ("connection_id", mapping.connection_id.id),
+                )
+                if vals.get(name, value) != value
+            ]
+            if moved:
                 raise ValidationError(
                     self.env._(
-                        "Delete the couplings of %s before its model changes.",
-                        mapping.name,
+                        "Delete the couplings of %(mapping)s before its %(field)s "
+                        "changes.",
+                        mapping=mapping.name,
+                        field=self._fields[moved[0]]._description_string(self.env),
                     )
                 )
 
@@ -252,10 +294,13 @@ class IntegrationTableMapping(models.Model):
         return mappings
 
     def write(self, vals):
+        self._check_coupled(vals)
         before = set(self.mapped("model"))
         result = super().write(vals)
         if {"active", "model_id"} & vals.keys():
             self._follow_model(before)
+        if WIDENING & vals.keys():
+            self._request_full_synchronization()
         return result
 
     def unlink(self):
@@ -457,6 +502,14 @@ class IntegrationTableMapping(models.Model):
                 break
 
     @api.model
+    def _cron_compare(self):
+        """Have the mappings that want it compared as a whole in their next run."""
+        self.search(
+            [("connection_id.state", "=", "connected"), ("compare_nightly", "=", True)]
+        )._request_full_synchronization()
+        self._wake_up()
+
+    @api.model
     def _wake_up(self, at=None):
         """Let the scheduled action run once this transaction is committed, or later."""
         self.env.ref("dataverse_sync.ir_cron_synchronize").sudo()._trigger(at=at)
@@ -486,7 +539,7 @@ class IntegrationTableMapping(models.Model):
     def _request_full_synchronization(self):
         """The next run compares everything that takes part."""
         for mapping in self.sudo():
-            self.env["integration.checkpoint"].sudo()._of(mapping)._forget()
+            self.env["integration.checkpoint"].sudo()._of(mapping)._request_compare()
 
     def _check_connected(self):
         """Refuse to talk to a Dataverse that is not, or not now, to be talked to.

@@ -189,14 +189,13 @@ class SyncError(models.Model):
     def action_retry(self):
         """Let the next run look at these records again.
 
-        For what was stopped for safety, this is the confirmation: it is done at once.
+        For what was held back for safety, this is the confirmation.
         """
         self._check_records()
         self = self.filtered(lambda error: error.state != "resolved")
         guarded = self.filtered(lambda error: error.kind == "guard")
         if guarded:
-            guarded.connection_id._check_manager()
-            guarded._couplings()._run()
+            guarded.job_id.action_confirm()
         left = self.sudo() - guarded.sudo()
         for mapping, errors in left.grouped("mapping_id").items():
             if mapping:

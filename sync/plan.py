@@ -386,7 +386,8 @@ def plan_fields(
     hold something.
 
     `prefer` "send" or "get": a person asked for this direction; every group that
-    differs and may travel so does, the others rest.
+    differs and may travel so does, the others rest. "manual": every group that differs
+    waits for a decision, whoever changed it.
 
     Raises KeyError when a row lacks a name.
     """
@@ -491,7 +492,7 @@ def _decide_preferred(
     """A group that differs, and a person who asked for a direction."""
     source = winner(prefer)
     if source is None:
-        raise ValueError(f"{prefer!r} is no direction to prefer")
+        return FieldDecision("conflict", "keep", "a person decides each difference")
     target = OTHER[source]
     if target not in targets(direction):
         return FieldDecision("none", "keep", f"{TITLE[target]} is not written to")

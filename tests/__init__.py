@@ -3,12 +3,17 @@ from . import test_bulk
 from . import test_conflicts
 from . import test_connection
 from . import test_deletions
+from . import test_epoch
 from . import test_errors
+from . import test_guards
 from . import test_histories
 from . import test_journal
+from . import test_mapping_changes
 from . import test_matching
+from . import test_merges
 from . import test_partner
 from . import test_preview
+from . import test_references
 from . import test_sample
 from . import test_scheduling
 from . import test_screens

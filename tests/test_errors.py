@@ -746,6 +746,18 @@ class TestTroubles(ErrorCase):
         )
         self.assertFalse(self.errors())
 
+    def test_row_deleted_while_its_create_is_open(self):
+        """It arrived, and somebody deleted it before we knew: sent again it would rise
+        from the dead. (sync-bugs 59, seen from Dataverse)"""
+        company, _error = self.break_create("after")
+        self.person.delete("account", self.coupled(company))
+        self.faults()
+        self.run_scheduled()
+        self.run_scheduled()
+        self.assertFalse(self.person.all("account"))
+        self.assertFalse(company.active, "the deletion is carried over")
+        self.assertFalse(self.errors())
+
     def test_answer_that_is_not_dataverse(self):
         self.faults(
             {"path": "^accounts", "then": {"status": 404, "message": "No such app"}}

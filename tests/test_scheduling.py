@@ -16,7 +16,7 @@ class TestScheduling(DataverseCase):
 
     def jobs(self):
         return self.env["integration.sync.job"].search(
-            [("kind", "=", "scheduled")], order="id"
+            [("kind", "in", ("scheduled", "full"))], order="id"
         )
 
     def test_the_scheduled_action_runs_every_mapping_in_order(self):
