@@ -3,6 +3,7 @@ from . import schema
 from . import records
 from . import capture
 from . import couple
+from . import decide
 from . import plan
 from . import pull
 from . import push

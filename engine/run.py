@@ -43,6 +43,7 @@ class IntegrationRun(models.AbstractModel):
         prefer=None,
         initial_policy=None,
         deletion_policy=None,
+        conflict_policy=None,
         only=None,
         create=None,
         match=True,
@@ -53,6 +54,7 @@ class IntegrationRun(models.AbstractModel):
         :param prefer: ``"send"`` or ``"get"``: a person chose the direction
         :param initial_policy: for pairs that are coupled in this run
         :param deletion_policy: a person's decision about deleted records
+        :param conflict_policy: a person's decision about what both sides changed
         :param only: ``(res_ids, external_ids)``: look at these only
         :param create: whether to create missing records, instead of as the mapping says
         :param match: False when a person has looked for a counterpart already
@@ -72,7 +74,8 @@ class IntegrationRun(models.AbstractModel):
         self._commit()
         if not fence:
             asked = prefer or (initial_policy if initial_policy != "manual" else None)
-            return self._busy(job, couplings if not deletion_policy else None, asked)
+            decided = deletion_policy or conflict_policy
+            return self._busy(job, None if decided else couplings, asked)
         session = error = None
         try:
             session = self._open(
@@ -82,6 +85,7 @@ class IntegrationRun(models.AbstractModel):
                 fence,
                 initial_policy=initial_policy or mapping.initial_policy,
                 deletion_decided=deletion_policy,
+                conflict_decided=conflict_policy,
                 only=only,
                 create=create,
                 match=match,

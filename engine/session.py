@@ -10,7 +10,8 @@ from typing import Any
 class Session:
     """One run.
 
-    ``deletion_decided`` is the decision of a person for this run only.
+    ``deletion_decided`` and ``conflict_decided`` are decisions of a person for this run
+    only.
     ``only`` limits the run to some records: ``(res_ids, external_ids)``.
     ``known`` maps references (``table(guid)``) to the ids of the coupled records.
     ``stopped_by``: the answer to one row that concerns the whole connection.
@@ -27,6 +28,7 @@ class Session:
     records: Any
     initial_policy: str = "manual"
     deletion_decided: str | None = None
+    conflict_decided: str | None = None
     only: tuple | None = None
     create: bool | None = None
     requests_before: int = 0

@@ -220,6 +220,12 @@ class SyncError(models.Model):
             )
         return couplings.action_synchronize_now()
 
+    def action_resolve(self):
+        """Decide the conflicts among these errors, field by field."""
+        self._check_records()
+        conflicts = self.filtered(lambda error: error.kind == "conflict")
+        return conflicts._couplings().action_resolve_conflicts()
+
     def action_set_up_coupling(self):
         """Couple the record of this error to another row."""
         self.ensure_one()

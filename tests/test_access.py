@@ -258,6 +258,7 @@ class TestRecordRules(AccessCase):
             self.coupling._uncouple,
             self.error.action_retry,
             self.error.action_synchronize,
+            self.error.action_resolve,
             self.error.action_delete_coupling,
             self.error.action_restore_record,
             self.error.action_delete_record,
@@ -294,6 +295,18 @@ class TestRecordRules(AccessCase):
             "integration.synchronize.wizard": (
                 {"coupling_ids": [(6, 0, self.coupling.ids)]},
                 ("action_synchronize",),
+            ),
+            "integration.conflict.wizard": (
+                {
+                    "coupling_ids": [(6, 0, self.coupling.ids)],
+                    "coupling_id": self.coupling.id,
+                },
+                (
+                    "action_choose_odoo",
+                    "action_apply",
+                    "action_all_odoo",
+                    "action_all_dataverse",
+                ),
             ),
             "integration.uncouple.wizard": (
                 {"coupling_ids": [(6, 0, self.coupling.ids)]},

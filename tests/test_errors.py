@@ -839,8 +839,8 @@ class TestWaysOut(ErrorCase):
             wizard.line_ids,
             [{"label": "Phone", "odoo_value": "1", "dataverse_value": "2"}],
         )
-        wizard.direction = "send"
-        wizard.action_synchronize()
+        wizard.line_ids.choice = "odoo"
+        wizard.action_apply()
         self.assertEqual(error.state, "resolved")
         self.assertEqual(partner.coupling_ids.state, "coupled")
         self.assertEqual(

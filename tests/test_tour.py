@@ -58,12 +58,14 @@ class TestTour(DataverseCase, HttpCase):
         self.person.write("account", row_id, telephone1="+45 33 00 00 04")
         counters = self.synchronize(self.customers)
         self.assertEqual(counters["conflicts"], 1, counters)
+        self.person.write("account", row_id, emailaddress1="lys@lys.example")
 
         self.start_tour(self._form_of(partner), "dataverse_sync_resolve_conflict")
         self.assertEqual(
             self.person.read("account", row_id, "telephone1"),
             {"telephone1": "+45 33 00 00 03"},
         )
+        self.assertEqual(partner.email, "lys@lys.example")
         log = self.env["integration.conflict"].search([("res_id", "=", partner.id)])
         self.assertEqual(set(log.mapped("state")), {"resolved"})
         self.assertIn("+45 33 00 00 04", log.mapped("dataverse_value"))

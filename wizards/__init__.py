@@ -1,4 +1,5 @@
 from . import integration_both_sides
+from . import integration_conflict_wizard
 from . import integration_coupling_wizard
 from . import integration_match_wizard
 from . import integration_synchronize_wizard

@@ -101,24 +101,33 @@ tours.add("dataverse_sync_resolve_conflict", {
             content: "the banner says what happened",
             trigger: ".alert:contains(was changed on both sides: Phone)",
         },
-        { trigger: ".alert button:contains(Choose Data)", run: "click" },
+        { trigger: ".alert button:contains(Resolve)", run: "click" },
         {
-            content: "both numbers are shown",
+            content: "base and both values are shown, and who changed them",
             trigger:
-                ".modal tr:contains(33 00 00 03):contains(33 00 00 04):contains(On Both Sides)",
+                ".modal tr:contains(33 00 00 02):contains(33 00 00 03):contains(33 00 00 04)",
         },
-        { trigger: ".modal button[name=action_synchronize]", run: "click" },
+        { trigger: ".modal div[name=dataverse_by]:contains(Sales App)" },
+        { trigger: ".modal button[name=action_apply]", run: "click" },
         {
             content: "nobody decides by accident",
-            trigger: ".modal:not(:has(.o_form_view)):contains(choose which data to use) .btn-primary",
+            trigger:
+                ".modal:not(:has(.o_form_view)):contains(Choose which data to use for Phone) .btn-primary",
             run: "click",
         },
         {
-            content: "use the data of Odoo",
-            trigger: ".modal label:contains(Odoo wins)",
+            content: "the value of the other field is merged",
+            trigger: ".modal tr:contains(Email) button[aria-pressed=true]:contains(Dataverse)",
+        },
+        {
+            content: "use the number of Odoo",
+            trigger: ".modal tr:contains(Phone) button:contains(Odoo)",
             run: "click",
         },
-        { trigger: ".modal button[name=action_synchronize]", run: "click" },
+        {
+            trigger: ".modal tr:contains(Phone) button[aria-pressed=true]:contains(Odoo)",
+        },
+        { trigger: ".modal button[name=action_apply]", run: "click" },
         toast("The same on both sides now: Phone"),
         state("In Sync"),
         phoneIs("+45 33 00 00 03"),
