@@ -15,6 +15,7 @@
         "security/dataverse_sync_rules.xml",
         "data/integration_transformation_rule.xml",
         "data/ir_cron.xml",
+        "data/mail_template.xml",
         "wizards/integration_conflict_wizard_views.xml",
         "wizards/integration_coupling_wizard_views.xml",
         "wizards/integration_synchronize_wizard_views.xml",

@@ -318,8 +318,8 @@ class IntegrationCouple(models.AbstractModel):
         :return: list of dicts ``key, label, base_value, odoo_value, dataverse_value,
             different``; ``changed``: the side that was changed since both agreed, or
             that holds something if they never did, ``"odoo"``, ``"dataverse"`` or
-            ``"both"``, ``False`` when they agree; ``source``: the only side that may win, ``False`` for either;
-            ``seen``: ``{side: canonical values}``
+            ``"both"``, ``False`` when they agree; ``source``: the only side that may
+            win, ``False`` for either; ``seen``: ``{side: canonical values}``
         """
         records = self.env["integration.engine.records"]
         odoo = records._read(session, [res_id])[res_id]

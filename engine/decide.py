@@ -54,9 +54,7 @@ class IntegrationDecide(models.AbstractModel):
             table = self.env["integration.engine.gateway"]._metadata(
                 session.connection, table_name
             )
-            row = session.client.retrieve(
-                table, guid.rstrip(")"), [table.primary_name]
-            )
+            row = session.client.retrieve(table, guid.rstrip(")"), [table.primary_name])
         except dataverse.DataverseError:
             return False
         return row.values.get(table.primary_name) or False

@@ -304,6 +304,7 @@ class IntegrationRun(models.AbstractModel):
             connection._pause(error.retry_after or 60)
         return {
             "message": sentence,
+            "retry_at": error.kind == "throttle" and connection.paused_until,
             "kind": error.kind,
             "code": error.code or error.name,
             "detail": f"{error.name} {error.detail or ''} ({error.request_id or '-'})",

@@ -13,5 +13,6 @@ from . import integration_tombstone
 from . import integration_conflict
 from . import integration_sync_job
 from . import sync_error
+from . import sync_error_digest
 from . import res_partner
 from . import res_config_settings

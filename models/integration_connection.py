@@ -29,7 +29,7 @@ AUTHORITY_HOSTS = (
 class IntegrationConnection(models.Model):
     _name = "integration.connection"
     _description = "Dataverse Connection"
-    _inherit = ["mail.thread"]
+    _inherit = ["mail.thread", "mail.activity.mixin"]
     _check_company_auto = True
     _order = "name, id"
 
@@ -125,6 +125,24 @@ class IntegrationConnection(models.Model):
         help="The model-driven app in which records are opened. "
         "Empty: the default app of whoever opens them.",
     )
+    responsible_id = fields.Many2one(
+        "res.users",
+        string="Responsible",
+        default=lambda self: self.env.user,
+        domain=[("share", "=", False)],
+        help="Who is told about errors that need a person.",
+    )
+    error_activity = fields.Boolean(
+        "Activity for Errors",
+        default=True,
+        help="The responsible person has one activity while errors need a person.",
+    )
+    error_digest = fields.Boolean(
+        "Daily E-Mail about Errors",
+        default=True,
+        help="Once a day, and only when there are new errors.",
+    )
+    digest_at = fields.Datetime("Last E-Mail", readonly=True, copy=False)
     mapping_ids = fields.One2many(
         "integration.table.mapping", "connection_id", string="Table Mappings"
     )

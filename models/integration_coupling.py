@@ -249,9 +249,7 @@ class IntegrationCoupling(models.Model):
         """Show what both sides changed, and decide field by field."""
         waiting = self.filtered(lambda coupling: coupling.state == "conflict")
         if not waiting:
-            raise UserError(
-                self.env._("None of these records waits for a decision.")
-            )
+            raise UserError(self.env._("None of these records waits for a decision."))
         waiting._check_records()
         return self.env["integration.conflict.wizard"]._start(waiting)
 

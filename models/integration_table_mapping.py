@@ -504,6 +504,26 @@ class IntegrationTableMapping(models.Model):
             "context": {"default_mapping_id": self.id},
         }
 
+    def action_find_deleted(self):
+        """Look for couplings of which one record is gone without anybody noticing.
+
+        The next run reads what was found and decides about it by the policy.
+        """
+        self.connection_id._check_manager()
+        self._check_connected()
+        capture = self.env["integration.engine.capture"].sudo()
+        found = sum(capture._find_deleted(mapping) for mapping in self.sudo())
+        if found:
+            self._wake_up()
+        return self.connection_id[:1]._notify(
+            self.env._("Find Deleted"),
+            self.env._(
+                "%s couplings lack a record. They are handled in the background.", found
+            )
+            if found
+            else self.env._("Every coupling has both of its records."),
+        )
+
     def action_delete_couplings(self):
         """Delete all couplings of the mapping, after a question."""
         self.connection_id._check_manager()

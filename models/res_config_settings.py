@@ -14,6 +14,12 @@ class ResConfigSettings(models.TransientModel):
     dataverse_environment_url = fields.Char(
         related="dataverse_connection_id.environment_url"
     )
+    dataverse_error_activity = fields.Boolean(
+        related="dataverse_connection_id.error_activity", readonly=False
+    )
+    dataverse_error_digest = fields.Boolean(
+        related="dataverse_connection_id.error_digest", readonly=False
+    )
 
     def _compute_dataverse_connection_id(self):
         connection = self.env["integration.connection"].search(

@@ -2,6 +2,7 @@ from . import test_access
 from . import test_conflicts
 from . import test_connection
 from . import test_deletions
+from . import test_error_digest
 from . import test_errors
 from . import test_histories
 from . import test_journal

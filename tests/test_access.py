@@ -57,6 +57,7 @@ OF_MANAGERS = {
         "action_synchronize_modified",
         "action_run_full_synchronization",
         "action_match_based_coupling",
+        "action_find_deleted",
         "action_delete_couplings",
     },
 }

@@ -121,7 +121,10 @@ class TestConflictWizard(DataverseCase):
     def setUp(self):
         super().setUp()
         self.partner, self.row_id = self.pair(
-            "Acme", telephone1="1", emailaddress1="1@a.example", websiteurl="https://1.example"
+            "Acme",
+            telephone1="1",
+            emailaddress1="1@a.example",
+            websiteurl="https://1.example",
         )
 
     def edit(self, odoo=None, **columns):
@@ -129,7 +132,11 @@ class TestConflictWizard(DataverseCase):
         self.person.write("account", self.row_id, **columns)
 
     def quarrel(self):
-        self.edit({"phone": "2", "email": "2@a.example"}, telephone1="3", emailaddress1="3@a.example")
+        self.edit(
+            {"phone": "2", "email": "2@a.example"},
+            telephone1="3",
+            emailaddress1="3@a.example",
+        )
         self.synchronize(self.customers)
         self.assertEqual(self.partner.dataverse_sync_state, "conflict")
 
@@ -196,7 +203,9 @@ class TestConflictWizard(DataverseCase):
         wizard = self.wizard()
         wizard.action_choose_dataverse()
         wizard.action_apply()
-        log = self.env["integration.conflict"].search([("res_id", "=", self.partner.id)])
+        log = self.env["integration.conflict"].search(
+            [("res_id", "=", self.partner.id)]
+        )
         self.assertEqual(set(log.mapped("odoo_value")), {"2", "2@a.example"})
         for conflict in log:
             self.assertEqual(conflict.state, "resolved")
@@ -210,7 +219,9 @@ class TestConflictWizard(DataverseCase):
         wizard.action_choose_odoo()
         self.edit(telephone1="4")
         wizard.action_apply()
-        self.assertEqual(self.in_dataverse("telephone1", "emailaddress1"), ("4", "2@a.example"))
+        self.assertEqual(
+            self.in_dataverse("telephone1", "emailaddress1"), ("4", "2@a.example")
+        )
         self.assertEqual(self.partner.phone, "2")
         self.assertEqual(self.partner.dataverse_sync_state, "conflict")
         self.assertEqual(self.wizard().line_ids.mapped("label"), ["Phone"])
@@ -223,13 +234,19 @@ class TestConflictWizard(DataverseCase):
         wizard.action_choose_odoo()
         wizard.action_apply()
         self.assertEqual(self.in_dataverse("websiteurl"), ("https://1.example",))
-        log = self.env["integration.conflict"].search([("field_label", "=", "Website Link")])
-        self.assertEqual((log.dataverse_value, log.winner), ("https://3.example", "odoo"))
+        log = self.env["integration.conflict"].search(
+            [("field_label", "=", "Website Link")]
+        )
+        self.assertEqual(
+            (log.dataverse_value, log.winner), ("https://3.example", "odoo")
+        )
 
     def test_difference_of_the_first_synchronization(self):
         """Nothing was agreed yet: what both sides hold is a conflict all the same."""
         partner = self.company("Beta", email="b@b.example", phone="5")
-        row_id = self.person.create("account", name="Beta", emailaddress1="b@b.example", telephone1="6")
+        row_id = self.person.create(
+            "account", name="Beta", emailaddress1="b@b.example", telephone1="6"
+        )
         self.synchronize(self.customers)
         self.assertEqual(partner.dataverse_sync_state, "conflict")
         wizard = self.wizard(partner.coupling_ids)
@@ -238,14 +255,18 @@ class TestConflictWizard(DataverseCase):
         wizard.line_ids.choice = "dataverse"
         wizard.action_apply()
         self.assertEqual(partner.phone, "6")
-        self.assertEqual(self.person.read("account", row_id, "telephone1"), {"telephone1": "6"})
+        self.assertEqual(
+            self.person.read("account", row_id, "telephone1"), {"telephone1": "6"}
+        )
 
     def many(self, count):
         couplings = self.env["integration.coupling"]
         for number in range(count):
             partner, row_id = self.pair(f"Company {number}", telephone1="1")
             partner.write({"phone": "2", "website": "https://odoo.example"})
-            self.person.write("account", row_id, telephone1="3", emailaddress1="new@a.example")
+            self.person.write(
+                "account", row_id, telephone1="3", emailaddress1="new@a.example"
+            )
             couplings = partner.coupling_ids | couplings
         self.synchronize(self.customers)
         self.assertEqual(set(couplings.mapped("state")), {"conflict"})
@@ -254,13 +275,20 @@ class TestConflictWizard(DataverseCase):
     def test_one_after_the_other(self):
         couplings = self.many(3)
         wizard = self.wizard(couplings)
-        self.assertEqual((wizard.position, wizard.total, wizard.record_name), (1, 3, couplings[0].record_name))
+        self.assertEqual(
+            (wizard.position, wizard.total, wizard.record_name),
+            (1, 3, couplings[0].record_name),
+        )
         wizard.action_skip()
-        self.assertEqual((wizard.position, wizard.record_name), (2, couplings[1].record_name))
+        self.assertEqual(
+            (wizard.position, wizard.record_name), (2, couplings[1].record_name)
+        )
         wizard.line_ids.choice = "odoo"
         following = wizard.action_apply()["params"]["next"]
         self.assertEqual(following["res_id"], wizard.id)
-        self.assertEqual((wizard.position, wizard.record_name), (3, couplings[2].record_name))
+        self.assertEqual(
+            (wizard.position, wizard.record_name), (3, couplings[2].record_name)
+        )
         wizard.line_ids.choice = "dataverse"
         wizard.action_apply()
         self.assertEqual(couplings.mapped("state"), ["conflict", "coupled", "coupled"])

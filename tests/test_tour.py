@@ -117,3 +117,23 @@ class TestTour(DataverseCase, HttpCase):
             {"accountnumber": "X-1"},
         )
         self.assertEqual(partner.dataverse_sync_state, "in_sync")
+
+    def test_retry_and_restore_many(self):
+        self.customers.deletion_policy = "manual"
+        deleted = [self.pair(name) for name in ("Delta", "Zeta")]
+        refused = self.env["res.partner"]
+        for name in ("Alpha", "Beta", "Gamma"):
+            refused |= self.company(name, ref="X" * 60)
+        for _partner, row_id in deleted:
+            self.person.delete("account", row_id)
+        self.synchronize(self.customers)
+        refused.ref = "X-1"
+
+        self.start_tour("/odoo/dataverse-errors", "dataverse_sync_errors_many")
+        self.synchronize(self.customers)
+        self.assertFalse(
+            self.env["sync.error"].search([("state", "in", ("open", "retrying"))])
+        )
+        self.assertEqual(len(self.person.all("account", "name")), 5)
+        for partner, row_id in deleted:
+            self.assertNotEqual(self.coupled(partner), row_id)

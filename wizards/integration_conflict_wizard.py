@@ -64,9 +64,7 @@ class IntegrationConflictWizard(models.TransientModel):
         coupling = self.coupling_ids.exists()[:1]
         self.write({"coupling_id": coupling.id, "message": False})
         try:
-            sides = (
-                self.env["integration.engine.decide"].sudo()._sides(coupling.sudo())
-            )
+            sides = self.env["integration.engine.decide"].sudo()._sides(coupling.sudo())
         except UserError as error:
             self.message = str(error)
             return

@@ -187,8 +187,21 @@ tours.add("dataverse_sync_match", {
     ],
 });
 
+const openCause = (text) => ({
+    content: "equal errors are one line: open it",
+    trigger: `.o_group_header:contains("${text}")`,
+    run: "click",
+});
+
+const selectAll = () => ({
+    content: "select all of them",
+    trigger: "thead .o_list_record_selector input",
+    run: "click",
+});
+
 tours.add("dataverse_sync_retry", {
     steps: () => [
+        openCause("'…' was not sent to Dataverse"),
         {
             content: "the error is a sentence that names the record",
             trigger: ".o_data_row:contains('Acme' was not sent to Dataverse)",
@@ -202,6 +215,42 @@ tours.add("dataverse_sync_retry", {
         {
             content: "the next run takes it up",
             trigger: ".o_statusbar_status button[aria-checked=true]:contains(Retrying), .o_statusbar_status .o_arrow_button_current:contains(Retrying)",
+        },
+    ],
+});
+
+tours.add("dataverse_sync_errors_many", {
+    steps: () => [
+        {
+            content: "three equal errors are one line",
+            trigger: ".o_group_header:contains('…' was not sent to Dataverse):contains(3)",
+        },
+        openCause("'…' was not sent to Dataverse"),
+        { trigger: ".o_data_row:contains(Gamma)" },
+        openCause("'…' was deleted in Dataverse"),
+        { trigger: ".o_data_row:contains(Zeta)" },
+        {
+            content: "select what was deleted",
+            trigger: ".o_data_row:contains(Delta) .o_list_record_selector input",
+            run: "click",
+        },
+        {
+            trigger: ".o_data_row:contains(Zeta) .o_list_record_selector input",
+            run: "click",
+        },
+        {
+            trigger: ".o_control_panel button[name=action_restore_record]",
+            run: "click",
+        },
+        {
+            content: "what is restored is no error any more",
+            trigger: ".o_list_view:not(:has(.o_data_row:contains(was deleted)))",
+        },
+        selectAll(),
+        { trigger: ".o_control_panel button[name=action_retry]", run: "click" },
+        {
+            content: "all of them are tried again",
+            trigger: ".o_list_view:has(.o_data_row.text-info):not(:has(.o_data_row:not(.text-info)))",
         },
     ],
 });
