@@ -293,6 +293,11 @@ class Client:
             "base_currency": (row.get("basecurrencyid") or {}).get("isocurrencycode"),
         }
 
+    def user_name(self, id: str) -> str | None:
+        """Return the full name of a user; None if it has none."""
+        path = f"systemusers({query.guid(id)})"
+        return self._get(path, params={"$select": "fullname"}).get("fullname")
+
     def app_modules(self) -> list[dict[str, str]]:
         """Return the model-driven apps as dicts of ``id``, ``unique_name``, ``name``;
         links into Dynamics 365 open in one of them."""

@@ -5,6 +5,7 @@ from . import capture
 from . import couple
 from . import decide
 from . import plan
+from . import progress
 from . import pull
 from . import push
 from . import remember

@@ -67,6 +67,7 @@ class IntegrationCapture(models.AbstractModel):
                 }
             )
             self.env["integration.engine.run"]._commit(session)
+            self.env["integration.engine.progress"]._check_stop(session)
         if complete:
             self._check_absent(session)
             self._look_at_all(session)

@@ -3,7 +3,7 @@
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
-from .. import dataverse, sync
+from .. import sync
 
 
 class IntegrationDecide(models.AbstractModel):
@@ -34,7 +34,7 @@ class IntegrationDecide(models.AbstractModel):
             "lines": lines,
             "odoo_by": record.write_uid.name,
             "odoo_at": record.write_date,
-            "dataverse_by": self._user_name(session, row.values.get("modifiedby")),
+            "dataverse_by": self._author(session, row.values.get("modifiedby")),
             "dataverse_at": self._moment(row.values.get("modifiedon")),
         }
 
@@ -45,19 +45,11 @@ class IntegrationDecide(models.AbstractModel):
         return sorted({*session.columns, *author})
 
     @api.model
-    def _user_name(self, session, reference):
-        """The name of a Dataverse user; ``False`` when we may not know it."""
-        table_name, _, guid = (reference or "").partition("(")
-        if not guid:
-            return False
-        try:
-            table = self.env["integration.engine.gateway"]._metadata(
-                session.connection, table_name
-            )
-            row = session.client.retrieve(table, guid.rstrip(")"), [table.primary_name])
-        except dataverse.DataverseError:
-            return False
-        return row.values.get(table.primary_name) or False
+    def _author(self, session, reference):
+        """The name of the user behind ``table(guid)``."""
+        guid = (reference or "").partition("(")[2].rstrip(")")
+        gateway = self.env["integration.engine.gateway"]
+        return bool(guid) and gateway._user_name(session.connection, guid)
 
     @api.model
     def _moment(self, text):

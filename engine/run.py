@@ -13,6 +13,7 @@ from odoo.sql_db import Cursor
 
 from .. import dataverse, sync
 from .gateway import NotOurConnection
+from .progress import Stopped
 from .pull import CONCURRENCY
 from .session import Session
 
@@ -76,7 +77,8 @@ class IntegrationRun(models.AbstractModel):
             asked = prefer or (initial_policy if initial_policy != "manual" else None)
             decided = deletion_policy or conflict_policy
             return self._busy(job, None if decided else couplings, asked)
-        session = error = None
+        self.env["integration.engine.progress"]._bury_dead(mapping)
+        session = error = stopped = None
         try:
             session = self._open(
                 mapping,
@@ -93,12 +95,18 @@ class IntegrationRun(models.AbstractModel):
             if couplings is not None:
                 self._look_at(session, couplings, prefer)
             self._work(session)
+        except Stopped:
+            stopped = self.env._(
+                "Stopped. What is left is done by the next run, from where it was."
+            )
         except Exception as failure:
             error = self._broke_off(mapping, job, failure)
         checkpoint._release(fence)
         if error:
             return self._finish(job, "failed", error, session)
         self.env["sync.error"]._report(mapping, {(0, ""): []}, job)
+        if stopped:
+            return self._finish(job, "stopped", stopped, session)
         state = "partial" if session.counts["failed"] else "done"
         return self._finish(job, state, False, session)
 
@@ -231,6 +239,7 @@ class IntegrationRun(models.AbstractModel):
             if session.stopped_by:
                 raise session.stopped_by
         session.out_of_time = not left
+        self.env["integration.engine.progress"]._check_stop(session)
         return bool(left)
 
     @api.model
@@ -360,8 +369,10 @@ class IntegrationRun(models.AbstractModel):
             outside of it
         :raise LeaseLost: when somebody else works on the mapping now
         """
-        if session and not session.checkpoint._renew(session.fence):
-            raise LeaseLost()
+        if session:
+            if not session.checkpoint._renew(session.fence):
+                raise LeaseLost()
+            self.env["integration.engine.progress"]._advance(session, processed)
         if self._in_test_transaction():
             self.env.flush_all()
             return float("inf")
@@ -399,5 +410,6 @@ class IntegrationRun(models.AbstractModel):
                 },
             }
         )
+        self.env["integration.engine.progress"]._ended(job)
         self._commit()
         return job

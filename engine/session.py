@@ -1,5 +1,6 @@
 """What one run of a mapping carries with it."""
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -42,6 +43,8 @@ class Session:
     stopped_by: Exception | None = None
     removals: int | None = None
     counts: Counter = field(default_factory=Counter)
+    processed: int = 0
+    told_at: float = field(default_factory=time.monotonic)
     _geography: dict = field(default_factory=dict)
 
     @cached_property

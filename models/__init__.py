@@ -12,6 +12,7 @@ from . import integration_checkpoint
 from . import integration_tombstone
 from . import integration_conflict
 from . import integration_sync_job
+from . import integration_stop
 from . import sync_error
 from . import sync_error_digest
 from . import res_partner

@@ -114,6 +114,9 @@ class IntegrationConnection(models.Model):
     state_reason = fields.Char(readonly=True, copy=False, tracking=True)
     organization_id = fields.Char(readonly=True, copy=False)
     organization_name = fields.Char(readonly=True, copy=False)
+    application_user = fields.Char(
+        readonly=True, copy=False, help="As whom Dataverse knows this connection."
+    )
     database_uuid = fields.Char(readonly=True, copy=False)
     paused_until = fields.Datetime(
         readonly=True,
@@ -346,6 +349,9 @@ class IntegrationConnection(models.Model):
                 "paused_until": False,
                 "organization_id": who.organization_id,
                 "organization_name": organization.get("name"),
+                "application_user": self.env["integration.engine.gateway"]._user_name(
+                    self, who.user_id
+                ),
             }
         )
         return self._notify(
@@ -505,6 +511,43 @@ class IntegrationConnection(models.Model):
         return self.env["ir.actions.act_window"]._for_xml_id(
             "dataverse_sync.sync_error_action"
         ) | {"domain": [("connection_id", "=", self.id)]}
+
+    # -- overview ---------------------------------------------------------------------
+
+    @api.model
+    def health(self):
+        """How the connections stand, for the top of the overview.
+
+        :return: list of dicts: what the connection is called, where it leads, as whom,
+            its ``state`` in a word and why, and the moments of the next run
+        """
+        cron = self.env.ref("dataverse_sync.ir_cron_synchronize").sudo()
+        triggers = self.env["ir.cron.trigger"].sudo()
+        trigger = triggers.search([("cron_id", "=", cron.id)], order="call_at", limit=1)
+        next_run = min(filter(None, (cron.nextcall, trigger.call_at)))
+        labels = dict(self._fields["state"]._description_selection(self.env))
+        now = fields.Datetime.now()
+        return [
+            {
+                "id": connection.id,
+                "name": connection.name,
+                "organization": connection.organization_name,
+                "host": urlsplit(connection.environment_url).hostname,
+                "url": connection.environment_url,
+                "application_user": connection.application_user,
+                "state": "paused" if connection._is_paused() else connection.state,
+                "label": labels[connection.state],
+                "reason": connection.state_reason or "",
+                "paused_until": connection._is_paused()
+                and format_datetime(self.env, connection.paused_until),
+                "next_run": connection.state == "connected"
+                and cron.active
+                and format_datetime(
+                    self.env, max(next_run, now, connection.paused_until or now)
+                ),
+            }
+            for connection in self.search([])
+        ]
 
     # -- deep links -------------------------------------------------------------------
 

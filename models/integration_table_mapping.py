@@ -1,10 +1,16 @@
 """Integration table mapping: which model goes with which Dataverse table, and how."""
 
+import json
 from ast import literal_eval
+from collections import defaultdict
+from datetime import timedelta
+
+from babel.dates import format_date
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.fields import Domain
+from odoo.tools.misc import get_lang
 
 from .default_mappings import DEFAULT_MAPPINGS
 from .words import DIRECTIONS
@@ -13,6 +19,9 @@ from .words import DIRECTIONS
 # whoever asks.
 FORBIDDEN_MODELS = ("res.users", "res.groups", "res.company")
 FORBIDDEN_PREFIXES = ("ir.", "base.", "bus.", "integration.", "auth.", "mail.")
+
+# The overview's graph shows so many days.
+DAYS = 7
 
 # Entries of the Action menu that every mapped model gets: name, method, sequence.
 ACTION_MENU = (
@@ -126,6 +135,9 @@ class IntegrationTableMapping(models.Model):
     error_count = fields.Integer(compute="_compute_counts")
     waiting_count = fields.Integer(compute="_compute_counts")
     last_synch = fields.Datetime("Last Synchronization", compute="_compute_counts")
+    last_days = fields.Text(
+        compute="_compute_last_days", help="What the graph of the overview shows."
+    )
 
     _name_uniq = models.Constraint(
         "UNIQUE (connection_id, name)",
@@ -157,6 +169,7 @@ class IntegrationTableMapping(models.Model):
                 ["__count"],
             )
         )
+        waiting = self.env["integration.inbox"]._counts(self)
         finished = dict(
             self.env["integration.sync.job"]._read_group(
                 [
@@ -173,8 +186,39 @@ class IntegrationTableMapping(models.Model):
             mapping.conflict_count = conflicts.get(mapping, 0)
             mapping.error_count = errors.get(mapping, 0)
             mapping.last_synch = finished.get(mapping, False)
-            mapping.waiting_count = (
-                self.env["integration.inbox"]._count(mapping) if mapping.ids else 0
+            mapping.waiting_count = waiting.get(mapping.id, 0)
+
+    def _compute_last_days(self):
+        """Records created, changed or removed on each of the last days."""
+        today = fields.Date.context_today(self)
+        days = [today - timedelta(days=past) for past in range(DAYS - 1, -1, -1)]
+        done = defaultdict(int)
+        for mapping, day, *numbers in self.env["integration.sync.job"]._read_group(
+            [
+                ("mapping_id", "in", self.ids),
+                ("started_at", ">=", fields.Datetime.to_datetime(days[0])),
+            ],
+            ["mapping_id", "started_at:day"],
+            ["inserted:sum", "modified:sum", "deleted:sum"],
+        ):
+            done[mapping.id, fields.Date.to_date(day)] += sum(numbers)
+        for mapping in self:
+            mapping.last_days = json.dumps(
+                [
+                    {
+                        "key": self.env._("Records synchronized"),
+                        "values": [
+                            {
+                                "label": format_date(
+                                    day, "EEE", get_lang(self.env).code
+                                ),
+                                "value": done[mapping.id, day],
+                                "type": "future" if day == today else "past",
+                            }
+                            for day in days
+                        ],
+                    }
+                ]
             )
 
     @api.constrains("model_id")
@@ -545,6 +589,12 @@ class IntegrationTableMapping(models.Model):
 
     def action_open_errors(self):
         return self._open("sync_error_action")
+
+    def action_open_conflicts(self):
+        action = self._open("integration_coupling_action")
+        return action | {
+            "domain": [("mapping_id", "=", self.id), ("state", "=", "conflict")]
+        }
 
     def action_open_jobs(self):
         return self._open("integration_sync_job_action")

@@ -8,6 +8,7 @@ from . import test_histories
 from . import test_journal
 from . import test_matching
 from . import test_partner
+from . import test_progress
 from . import test_sample
 from . import test_scheduling
 from . import test_screens

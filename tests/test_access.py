@@ -40,6 +40,7 @@ MANAGER = {
     "integration.journal": READ,
     "integration.inbox": READ,
     "integration.checkpoint": READ,
+    "integration.stop": READ,
     "integration.tombstone": READ | {"unlink"},
 }
 # Buttons that only whoever manages connections may press.
@@ -66,6 +67,7 @@ OPENS_A_LIST = {
     "action_open_mappings",
     "action_open_errors",
     "action_open_couplings",
+    "action_open_conflicts",
     "action_open_jobs",
     "action_open_dataverse_errors",
     "action_synchronization_log",

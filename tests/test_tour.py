@@ -5,9 +5,11 @@ Each tour leaves a picture of its last screen in the folder of ``--screenshots``
 
 from unittest.mock import patch
 
+from odoo.fields import Datetime
 from odoo.tests import HttpCase, tagged
 from odoo.tests.common import ChromeBrowser
 
+from ..engine import progress
 from .common import DataverseCase
 
 
@@ -137,3 +139,20 @@ class TestTour(DataverseCase, HttpCase):
         self.assertEqual(len(self.person.all("account", "name")), 5)
         for partner, row_id in deleted:
             self.assertNotEqual(self.coupled(partner), row_id)
+
+    def test_overview_and_live_progress(self):
+        for name in ("Alpha", "Beta"):
+            self.pair(name)
+        job = self.env["integration.sync.job"].create(
+            {
+                "mapping_id": self.customers.id,
+                "kind": "scheduled",
+                "started_at": Datetime.subtract(Datetime.now(), seconds=10),
+                "told_at": Datetime.now(),
+                "processed": 500,
+                "total": 2000,
+            }
+        )
+        with patch.object(progress, "EVERY", 0):
+            self.start_tour("/odoo/dataverse", "dataverse_sync_overview")
+        self.assertEqual(self.env["integration.stop"].search([]).job_id, job)

@@ -254,3 +254,52 @@ tours.add("dataverse_sync_errors_many", {
         },
     ],
 });
+
+tours.add("dataverse_sync_overview", {
+    steps: () => [
+        {
+            content: "the connection: state, organization, as whom, next run",
+            trigger:
+                ".o_dataverse_health:contains(Connected):contains(as):contains(next run at) a[href^=https]",
+        },
+        {
+            content: "one card a mapping, with its counts",
+            trigger: ".o_kanban_record:contains(CUSTOMER):contains(Coupled) canvas",
+        },
+        {
+            content: "an earlier run goes on: the card shows how far it is",
+            trigger:
+                ".o_kanban_record:contains(CUSTOMER) [role=progressbar][aria-valuenow='25']",
+        },
+        {
+            trigger:
+                ".o_kanban_record:contains(500 of 2000 · 50 per second · 30 s left)",
+        },
+        {
+            content: "so does the systray, on every screen",
+            trigger: ".o_dataverse_systray:contains(25%)",
+            run: "click",
+        },
+        {
+            content: "stop it there",
+            trigger: ".o-dropdown--menu .o_dataverse_progress button:contains(Stop)",
+            run: "click",
+        },
+        {
+            content: "run another one, as the scheduled action would",
+            trigger: ".o_dataverse_health button:contains(Synchronize All)",
+            run() {
+                const { orm } = odoo.__WOWL_DEBUG__.root.env.services;
+                orm.searchRead("integration.table.mapping", [["name", "=", "CONTACT"]], ["id"])
+                    .then(([mapping]) =>
+                        orm.call("integration.table.mapping", "synchronize", [[mapping.id]])
+                    );
+            },
+        },
+        toast("Nothing was different"),
+        {
+            content: "the result is told, and the other run still goes on",
+            trigger: ".o_dataverse_systray:contains(25%)",
+        },
+    ],
+});
