@@ -21,6 +21,8 @@
         "wizards/integration_synchronize_wizard_views.xml",
         "wizards/integration_uncouple_wizard_views.xml",
         "wizards/integration_match_wizard_views.xml",
+        "wizards/integration_full_sync_wizard_views.xml",
+        "wizards/integration_setup_wizard_views.xml",
         "views/integration_sync_job_views.xml",
         "views/sync_error_views.xml",
         "views/integration_coupling_views.xml",

@@ -1,4 +1,5 @@
 from . import gateway
+from . import diagnose
 from . import schema
 from . import records
 from . import capture

@@ -135,7 +135,7 @@ class IntegrationRun(models.AbstractModel):
         """Somebody else works on the mapping: what was asked for comes next."""
         mapping = job.mapping_id
         if couplings is None:
-            state = "done" if job.kind == "scheduled" else "failed"
+            state = "done" if job.kind in ("scheduled", "review") else "failed"
             message = self.env._("%s is being synchronized already.", mapping.name)
             return self._finish(job, state, message)
         self._put_hints(mapping, couplings, prefer)
@@ -326,22 +326,10 @@ class IntegrationRun(models.AbstractModel):
         """Mappings so that those that others refer to come first."""
         ordered = mappings.sorted(lambda m: (m.sequence, m.id))
         nodes = [mapping.id for mapping in ordered]
-        depends = {}
-        for mapping in ordered:
-            targets = set()
-            for row in mapping.sudo().field_mapping_ids:
-                field = self.env[mapping.model]._fields.get(row.field_name)
-                # Two mappings of one model refer to each other by the same field:
-                # between them the sequence decides.
-                if field is not None and field.type == "many2one":
-                    targets |= {
-                        other.id
-                        for other in ordered
-                        if other.model == field.comodel_name
-                        and other.sequence < mapping.sequence
-                        and other.connection_id == mapping.connection_id
-                    }
-            depends[mapping.id] = targets
+        depends = {
+            mapping.id: {other.id for other in ordered if mapping._refers_to(other)}
+            for mapping in ordered
+        }
         order, _broken = sync.topological(nodes, depends)
         return mappings.browse(order)
 

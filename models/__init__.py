@@ -13,6 +13,7 @@ from . import integration_tombstone
 from . import integration_conflict
 from . import integration_sync_job
 from . import integration_stop
+from . import integration_full_sync
 from . import sync_error
 from . import sync_error_digest
 from . import res_partner

@@ -210,16 +210,20 @@ class IntegrationConnection(models.Model):
     @api.constrains("environment_url", "authority_url")
     def _check_addresses(self):
         for connection in self:
-            self._check_address(
-                self.env._("environment"),
-                connection.environment_url,
-                lambda location: location.endswith(ENVIRONMENT_DOMAINS),
-            )
+            self._check_environment_address(connection.environment_url)
             self._check_address(
                 self.env._("authority"),
                 connection.authority_url,
                 lambda location: location in AUTHORITY_HOSTS,
             )
+
+    @api.model
+    def _check_environment_address(self, url):
+        self._check_address(
+            self.env._("environment"),
+            url,
+            lambda location: location.endswith(ENVIRONMENT_DOMAINS),
+        )
 
     def _check_address(self, what, url, is_microsoft):
         """Refuse addresses that the server's administrator has not allowed.

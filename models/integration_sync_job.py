@@ -58,6 +58,7 @@ class IntegrationSyncJob(models.Model):
     kind = fields.Selection(
         [
             ("scheduled", "Scheduled"),
+            ("review", "Full Synchronization"),
             ("manual", "Synchronize Now"),
             ("coupling", "Coupling"),
             ("uncoupling", "Uncoupling"),

@@ -371,16 +371,29 @@ class IntegrationTableMapping(models.Model):
     # -- default setup ----------------------------------------------------------------
 
     @api.model
-    def _create_defaults(self, connection):
-        """Create the default mappings that this connection lacks.
+    def _defaults(self, connection):
+        """The default mappings that this database can have and the connection lacks.
 
-        :return: the new mappings
+        :return: list of dicts, see `default_mappings`
         """
         existing = set(
             self.with_context(active_test=False)
             .search([("connection_id", "=", connection.id)])
             .mapped("name")
         )
+        return [
+            definition
+            for definition in DEFAULT_MAPPINGS
+            if definition["name"] not in existing and definition["model"] in self.env
+        ]
+
+    @api.model
+    def _create_defaults(self, connection, names=None):
+        """Create the default mappings that this connection lacks.
+
+        :param names: only these of them
+        :return: the new mappings
+        """
         rules = {
             rule.code: rule.id
             for rule in self.env["integration.transformation.rule"].search([])
@@ -388,9 +401,8 @@ class IntegrationTableMapping(models.Model):
         return self.create(
             [
                 self._prepare_default(connection, definition, rules)
-                for definition in DEFAULT_MAPPINGS
-                if definition["name"] not in existing
-                and definition["model"] in self.env
+                for definition in self._defaults(connection)
+                if names is None or definition["name"] in names
             ]
         )
 
@@ -486,6 +498,30 @@ class IntegrationTableMapping(models.Model):
         """Parents before children, by the lookups between the mappings."""
         return self.env["integration.engine.run"]._in_order(self)
 
+    def _refers_to(self, other):
+        """Whether records of this mapping refer to records of the other one.
+
+        Two mappings of one model refer to each other by the same field: between them
+        the sequence decides.
+        """
+        self.ensure_one()
+        if other.connection_id != self.connection_id or other.sequence >= self.sequence:
+            return False
+        model_fields = self.env[self.model]._fields
+        return any(
+            model_fields[name].comodel_name == other.model
+            for name in self.sudo().field_mapping_ids.mapped("field_name")
+            if name in model_fields and model_fields[name].type == "many2one"
+        )
+
+    def _run_scheduled(self):
+        """What the scheduled action does with one mapping."""
+        full = self.env["integration.full.sync"]._of(self)
+        if full:
+            full._go_on()
+        else:
+            self.env["integration.engine.run"]._run(self, kind="scheduled")
+
     @api.model
     def _cron_synchronize(self):
         """Run every mapping of every connected connection."""
@@ -495,7 +531,7 @@ class IntegrationTableMapping(models.Model):
         for mapping in mappings._in_run_order():
             # An earlier mapping may have been told to stop.
             if mapping.connection_id._is_usable():
-                self.env["integration.engine.run"]._run(mapping, kind="scheduled")
+                mapping._run_scheduled()
             if not cron._commit_progress(1):
                 self._wake_up()
                 break

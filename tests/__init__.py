@@ -4,6 +4,7 @@ from . import test_connection
 from . import test_deletions
 from . import test_error_digest
 from . import test_errors
+from . import test_full_sync
 from . import test_histories
 from . import test_journal
 from . import test_matching
@@ -12,5 +13,6 @@ from . import test_progress
 from . import test_sample
 from . import test_scheduling
 from . import test_screens
+from . import test_setup
 from . import test_synchronize
 from . import test_tour

@@ -3,6 +3,8 @@
 Each tour leaves a picture of its last screen in the folder of ``--screenshots``.
 """
 
+import base64
+import json
 from unittest.mock import patch
 
 from odoo.fields import Datetime
@@ -156,3 +158,29 @@ class TestTour(DataverseCase, HttpCase):
         with patch.object(progress, "EVERY", 0):
             self.start_tour("/odoo/dataverse", "dataverse_sync_overview")
         self.assertEqual(self.env["integration.stop"].search([]).job_id, job)
+
+    def test_from_nothing_to_the_first_full_synchronization(self):
+        self.connection.unlink()
+        anna = self.employee(self.company("Nordlys"), "Anna Berg")
+        self.company("A" * 161)
+        info = self.simulator.info
+        environment = {
+            "url": f"{info['url']}/main.aspx?pagetype=dashboard",
+            "authority": f"https://{self.simulator.host}",
+            **{name: info[name] for name in ("tenant", "client_id", "client_secret")},
+        }
+        encoded = base64.b64encode(json.dumps(environment).encode()).decode()
+        self.start_tour(
+            "/odoo/dataverse?debug=1",
+            "dataverse_sync_setup",
+            cookies={"dataverse_environment": encoded},
+            timeout=120,
+        )
+        connection = self.env["integration.connection"].search([])
+        self.assertEqual(connection.state, "connected")
+        self.run_scheduled()
+        contacts = connection.mapping_ids.filtered(lambda m: m.name == "CONTACT")
+        self.assertTrue(self.coupled(anna, contacts))
+        self.start_tour(
+            "/odoo/dataverse-full-synchronization", "dataverse_sync_setup_done"
+        )

@@ -14,7 +14,7 @@ export class ProgressWidget extends Component {
         const progress = useService("dataverse_progress");
         this.jobs = useState(progress.jobs);
         const reload = ({ detail }) => {
-            if (detail.mapping_id === this.props.record.resId) {
+            if (detail.mapping_id === this.mappingId) {
                 this.props.record.load();
             }
         };
@@ -22,9 +22,15 @@ export class ProgressWidget extends Component {
         onWillUnmount(() => progress.bus.removeEventListener("ended", reload));
     }
 
+    /** The record is a table mapping, or points to one. */
+    get mappingId() {
+        const { record } = this.props;
+        return record.data.mapping_id?.id ?? record.resId;
+    }
+
     get job() {
         return Object.values(this.jobs).find(
-            (job) => job.mapping_id === this.props.record.resId
+            (job) => job.mapping_id === this.mappingId
         );
     }
 }

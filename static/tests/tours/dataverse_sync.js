@@ -303,3 +303,87 @@ tours.add("dataverse_sync_overview", {
         },
     ],
 });
+
+/** What the test knows of the simulated environment. */
+const environment = () => {
+    const [, text] = document.cookie.match(/dataverse_environment=([^;]+)/);
+    return JSON.parse(atob(decodeURIComponent(text)));
+};
+
+const enter = (field, key) => ({
+    content: `enter ${field}`,
+    trigger: `.modal div[name=${field}] input`,
+    async run(helpers) {
+        await helpers.edit(environment()[key]);
+    },
+});
+
+const next = () => ({ trigger: ".modal button[name=action_next]", run: "click" });
+
+tours.add("dataverse_sync_setup", {
+    steps: () => [
+        {
+            content: "nothing is connected: the overview offers the setup",
+            trigger: ".o_dataverse_health button:contains(Assisted Setup)",
+            run: "click",
+        },
+        {
+            content: "nobody goes on without an address",
+            trigger: ".modal h3:contains(Where do you work in Dynamics 365)",
+        },
+        enter("environment_url", "url"),
+        enter("authority_url", "authority"),
+        next(),
+        { trigger: ".modal h3:contains(How does Odoo sign in)" },
+        enter("tenant_id", "tenant"),
+        enter("client_id", "client_id"),
+        {
+            content: "a wrong secret",
+            trigger: ".modal div[name=client_secret] input",
+            run: "edit not-the-secret",
+        },
+        next(),
+        {
+            content: "the checklist says what is wrong and how to mend it",
+            trigger:
+                ".modal tr:contains(Sign-In):contains(To Mend):contains(Enter the secret's value)",
+        },
+        { trigger: ".modal button[name=action_back]", run: "click" },
+        enter("client_secret", "client_secret"),
+        next(),
+        {
+            content: "everything was really tried, table by table",
+            trigger: ".modal tr:contains(Account: change tracking):contains(In Order)",
+        },
+        { trigger: ".modal tr:contains(Contact: privileges):contains(In Order)" },
+        next(),
+        {
+            content: "the tables, all chosen",
+            trigger: ".modal tr:contains(CUSTOMER) .o_boolean_toggle input:checked",
+        },
+        { trigger: ".modal button[name=action_finish]", run: "click" },
+        {
+            content: "the review says what to do, and why",
+            trigger:
+                "tr.o_data_row:contains(CUSTOMER):contains(Full Synchronization):contains(in Odoo only)",
+        },
+        {
+            trigger: "tr.o_data_row:contains(CONTACT):contains(CUSTOMER)",
+        },
+        { trigger: "button[name=action_start_all]", run: "click" },
+        { trigger: "tr.o_data_row:contains(CUSTOMER):contains(Waiting)" },
+    ],
+});
+
+tours.add("dataverse_sync_setup_done", {
+    steps: () => [
+        {
+            content: "both mappings are finished, with what they did",
+            trigger:
+                "tr.o_data_row:contains(CUSTOMER):contains(Finished with Errors):contains(need a decision)",
+        },
+        {
+            trigger: "tr.o_data_row.text-success:contains(CONTACT):contains(Finished)",
+        },
+    ],
+});
