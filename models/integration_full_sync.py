@@ -24,7 +24,7 @@ class IntegrationFullSync(models.Model):
     integration_table = fields.Char(related="mapping_id.integration_table")
     odoo_count = fields.Integer("In Odoo", readonly=True)
     dataverse_count = fields.Integer("In Dataverse", readonly=True)
-    coupled_count = fields.Integer("Coupled Before", readonly=True)
+    coupled_count = fields.Integer("Coupled", readonly=True)
     recommendation = fields.Selection(
         [
             ("full", "Full Synchronization"),
@@ -34,7 +34,7 @@ class IntegrationFullSync(models.Model):
         ],
         readonly=True,
     )
-    reason = fields.Char("Why", readonly=True)
+    reason = fields.Text("Why", readonly=True)
     after_ids = fields.Many2many(
         "integration.table.mapping", string="After", readonly=True
     )
@@ -56,10 +56,10 @@ class IntegrationFullSync(models.Model):
     finished_at = fields.Datetime("Finished", readonly=True)
     inserted = fields.Integer("Created", readonly=True)
     modified_count = fields.Integer("Changed", readonly=True)
-    coupled = fields.Integer(readonly=True)
+    coupled = fields.Integer("Newly Coupled", readonly=True)
     conflicts = fields.Integer(readonly=True)
     failed = fields.Integer(readonly=True)
-    message = fields.Char("Result", readonly=True)
+    message = fields.Text("Result", readonly=True)
 
     _mapping_uniq = models.Constraint(
         "UNIQUE (mapping_id)", "A mapping is reviewed once at a time."
@@ -123,12 +123,12 @@ class IntegrationFullSync(models.Model):
         elif only_odoo > 0:
             recommendation, reason = (
                 "full",
-                self.env._("%s records are in Odoo only.", only_odoo),
+                self.env._("In Odoo only: %s.", only_odoo),
             )
         elif only_dataverse > 0:
             recommendation, reason = (
                 "full",
-                self.env._("%s rows are in Dataverse only.", only_dataverse),
+                self.env._("In Dataverse only: %s.", only_dataverse),
             )
         else:
             recommendation, reason = (

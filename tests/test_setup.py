@@ -135,7 +135,9 @@ class TestSetup(DataverseCase):
         self.start("checks")
         sent = self.simulator.control("GET", "requests")
         self.assertTrue(sent)
-        methods = {request["method"] for request in sent if "oauth2" not in request["path"]}
+        methods = {
+            request["method"] for request in sent if "oauth2" not in request["path"]
+        }
         self.assertEqual(methods, {"GET"})
 
     def test_only_for_managers(self):

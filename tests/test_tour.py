@@ -170,12 +170,12 @@ class TestTour(DataverseCase, HttpCase):
             **{name: info[name] for name in ("tenant", "client_id", "client_secret")},
         }
         encoded = base64.b64encode(json.dumps(environment).encode()).decode()
-        self.start_tour(
-            "/odoo/dataverse?debug=1",
-            "dataverse_sync_setup",
-            cookies={"dataverse_environment": encoded},
-            timeout=120,
-        )
+        for tour in ("dataverse_sync_setup_checklist", "dataverse_sync_setup"):
+            self.start_tour(
+                "/odoo/dataverse?debug=1",
+                tour,
+                cookies={"dataverse_environment": encoded},
+            )
         connection = self.env["integration.connection"].search([])
         self.assertEqual(connection.state, "connected")
         self.run_scheduled()

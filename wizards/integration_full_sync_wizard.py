@@ -19,6 +19,9 @@ class IntegrationFullSyncWizard(models.TransientModel):
                 line.state in ("waiting", "running") for line in wizard.line_ids
             )
 
+    def _compute_display_name(self):
+        self.display_name = self.env._("Full Synchronization Review")
+
     @api.model
     def action_review(self):
         """Count both sides of every mapping, and show what to do."""

@@ -15,7 +15,7 @@ export class ProgressWidget extends Component {
         this.jobs = useState(progress.jobs);
         const reload = ({ detail }) => {
             if (detail.mapping_id === this.mappingId) {
-                this.props.record.load();
+                this.props.record.model.root.load();
             }
         };
         progress.bus.addEventListener("ended", reload);

@@ -320,7 +320,7 @@ const enter = (field, key) => ({
 
 const next = () => ({ trigger: ".modal button[name=action_next]", run: "click" });
 
-tours.add("dataverse_sync_setup", {
+tours.add("dataverse_sync_setup_checklist", {
     steps: () => [
         {
             content: "nothing is connected: the overview offers the setup",
@@ -348,7 +348,17 @@ tours.add("dataverse_sync_setup", {
             trigger:
                 ".modal tr:contains(Sign-In):contains(To Mend):contains(Enter the secret's value)",
         },
-        { trigger: ".modal button[name=action_back]", run: "click" },
+    ],
+});
+
+tours.add("dataverse_sync_setup", {
+    steps: () => [
+        {
+            content: "come back later: what was entered is there",
+            trigger: ".o_dataverse_health:contains(Not Connected) button:contains(Assisted Setup)",
+            run: "click",
+        },
+        next(),
         enter("client_secret", "client_secret"),
         next(),
         {
@@ -365,10 +375,10 @@ tours.add("dataverse_sync_setup", {
         {
             content: "the review says what to do, and why",
             trigger:
-                "tr.o_data_row:contains(CUSTOMER):contains(Full Synchronization):contains(in Odoo only)",
+                "tr.o_data_row:contains(CUSTOMER):contains(Full Synchronization):contains(In Odoo only)",
         },
         {
-            trigger: "tr.o_data_row:contains(CONTACT):contains(CUSTOMER)",
+            trigger: "tr.o_data_row:contains(CONTACT)",
         },
         { trigger: "button[name=action_start_all]", run: "click" },
         { trigger: "tr.o_data_row:contains(CUSTOMER):contains(Waiting)" },
@@ -383,7 +393,7 @@ tours.add("dataverse_sync_setup_done", {
                 "tr.o_data_row:contains(CUSTOMER):contains(Finished with Errors):contains(need a decision)",
         },
         {
-            trigger: "tr.o_data_row.text-success:contains(CONTACT):contains(Finished)",
+            trigger: "tr.o_data_row:contains(CONTACT) .text-bg-success:contains(Finished)",
         },
     ],
 });
