@@ -4,8 +4,6 @@ import time
 
 from odoo import api, fields, models
 
-from ..models.integration_checkpoint import LEASE_SECONDS
-
 # Seconds between two looks at a run: often enough to be alive, seldom enough to cost
 # nothing.
 EVERY = 1
@@ -73,7 +71,7 @@ class IntegrationProgress(models.AbstractModel):
     @api.model
     def _bury_dead(self, mapping):
         """Runs whose process was killed run no more; the lease has told so."""
-        before = fields.Datetime.subtract(fields.Datetime.now(), seconds=LEASE_SECONDS)
+        before = self.env["integration.checkpoint"]._oldest_lease()
         for job in self.env["integration.sync.job"].search(
             [
                 ("mapping_id", "=", mapping.id),

@@ -130,7 +130,6 @@ class IntegrationConnection(models.Model):
     )
     responsible_id = fields.Many2one(
         "res.users",
-        string="Responsible",
         default=lambda self: self.env.user,
         domain=[("share", "=", False)],
         help="Who is told about errors that need a person.",

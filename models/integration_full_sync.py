@@ -35,9 +35,7 @@ class IntegrationFullSync(models.Model):
         readonly=True,
     )
     reason = fields.Text("Why", readonly=True)
-    after_ids = fields.Many2many(
-        "integration.table.mapping", string="After", readonly=True
-    )
+    after_ids = fields.Many2many("integration.table.mapping", readonly=True)
     state = fields.Selection(
         [
             ("ready", "Not Started"),

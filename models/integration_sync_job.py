@@ -196,7 +196,7 @@ class IntegrationSyncJob(models.Model):
 
         :return: list of dicts as of :meth:`_progress`
         """
-        alive = fields.Datetime.subtract(fields.Datetime.now(), minutes=5)
+        alive = self.env["integration.checkpoint"]._oldest_lease()
         jobs = self.search([("state", "=", "running"), ("told_at", ">", alive)])
         return [job._progress() for job in jobs]
 

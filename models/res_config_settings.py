@@ -28,7 +28,9 @@ class ResConfigSettings(models.TransientModel):
         self.dataverse_connection_id = connection
 
     def action_dataverse_open_connection(self):
-        """Open the connection of this company, or a new one."""
+        """Open the connection of this company, or set one up."""
+        if not self.dataverse_connection_id:
+            return self.env["integration.setup.wizard"].action_set_up()
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Dataverse Connection"),

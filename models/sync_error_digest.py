@@ -15,7 +15,7 @@ class IntegrationConnection(models.Model):
     @api.model
     def _cron_tell_responsible(self):
         """Keep the activities as they should be, and send what is due."""
-        for connection in self.search([]):
+        for connection in self.search([("responsible_id", "!=", False)]):
             connection._keep_activity()
             if connection._is_digest_due():
                 connection._send_digest()
@@ -32,7 +32,7 @@ class IntegrationConnection(models.Model):
         """One activity while something needs a person, however much it is."""
         count = self.env["sync.error"].search_count(self._need_a_person())
         activity = self.activity_ids.filtered("automated")[:1]
-        if not count or not self.error_activity or not self.responsible_id:
+        if not count or not self.error_activity:
             if activity:
                 activity.action_feedback(
                     feedback=self.env._("No error needs a person any more.")
@@ -45,8 +45,8 @@ class IntegrationConnection(models.Model):
                 summary=summary,
                 user_id=self.responsible_id.id,
             )
-        elif activity.summary != summary:
-            activity.summary = summary
+        elif (activity.summary, activity.user_id) != (summary, self.responsible_id):
+            activity.write({"summary": summary, "user_id": self.responsible_id.id})
 
     def _is_digest_due(self):
         """Whether there is something new since the last e-mail, a day ago or more."""

@@ -11,6 +11,7 @@ from . import test_matching
 from . import test_partner
 from . import test_progress
 from . import test_sample
+from . import test_scale
 from . import test_scheduling
 from . import test_screens
 from . import test_setup

@@ -116,7 +116,7 @@ class TestConflicts(DataverseCase):
 
 @tagged("post_install", "-at_install")
 class TestConflictWizard(DataverseCase):
-    """Side by side, a decision for each field, and nothing that was not seen is lost."""
+    """Side by side, a decision for each field, and nothing unseen is lost."""
 
     def setUp(self):
         super().setUp()

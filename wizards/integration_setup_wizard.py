@@ -163,7 +163,12 @@ class IntegrationSetupWizard(models.TransientModel):
 
     @api.model
     def _free_code(self):
-        taken = set(self.env["integration.connection"].sudo().search([]).mapped("code"))
+        taken = {
+            code
+            for (code,) in self.env["integration.connection"]
+            .sudo()
+            ._read_group([], ["code"])
+        }
         codes = ["main", *(f"main_{number}" for number in range(2, len(taken) + 3))]
         return next(code for code in codes if code not in taken)
 
