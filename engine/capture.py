@@ -88,6 +88,7 @@ class IntegrationCapture(models.AbstractModel):
                 self._look_at_all(session)
                 checkpoint.compare = False
             self.env["integration.engine.run"]._commit(session)
+            self.env["integration.engine.progress"]._check_stop(session)
         self._ask_for(session, absent)
 
     @api.model
@@ -379,3 +380,40 @@ class IntegrationCapture(models.AbstractModel):
     def _target_of(self, reference):
         """The GUID in ``table(guid)``."""
         return reference and reference.partition("(")[2].rstrip(")")
+
+    # -- looking for what nobody told -------------------------------------------------
+
+    @api.model
+    def _find_deleted(self, mapping):
+        """Have the couplings looked at of which a record cannot be found.
+
+        That a row is not in the list proves nothing: the next run reads it by its id.
+
+        :return: how many
+        :raise UserError: a sentence when Dataverse refuses
+        """
+        session = self.env["integration.engine.run"]._look(mapping)
+        table = session.table
+        with self.env["integration.engine.gateway"]._in_sentences():
+            rows = {
+                row.id
+                for page in session.client.query(table, [table.primary_id])
+                for row in page
+            }
+        couplings = self.env["integration.coupling"].search_fetch(
+            [("mapping_id", "=", mapping.id), ("reserved", "=", False)],
+            ["res_id", "external_id"],
+        )
+        records = set(
+            session.records.sudo().browse(couplings.mapped("res_id")).exists().ids
+        )
+        res_ids = [c.res_id for c in couplings if c.res_id not in records]
+        external_ids = [c.external_id for c in couplings if c.external_id not in rows]
+        self.env["integration.inbox"]._put_hints(
+            mapping, res_ids=res_ids, external_ids=external_ids
+        )
+        return len(
+            couplings.filtered(
+                lambda c: c.res_id not in records or c.external_id not in rows
+            )
+        )

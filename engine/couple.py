@@ -27,6 +27,8 @@ class Index:
 
     made_at: float
     rows: dict = field(default_factory=lambda: defaultdict(list))
+# The side whose values count where values travel in one direction only.
+SOURCES = {"to_integration": "odoo", "from_integration": "dataverse"}
 
 
 class IntegrationCouple(models.AbstractModel):
@@ -398,9 +400,11 @@ class IntegrationCouple(models.AbstractModel):
 
         :param row: :class:`dataverse.Row`
         :param base: of their coupling, as it is stored
-        :return: list of dicts ``key, label, odoo_value, dataverse_value, different``
-            and ``changed``: the side that was changed since both agreed, ``"odoo"``,
-            ``"dataverse"`` or ``"both"``; ``False`` when they agree or never did
+        :return: list of dicts ``key, label, base_value, odoo_value, dataverse_value,
+            different``; ``changed``: the side that was changed since both agreed, or
+            that holds something if they never did, ``"odoo"``, ``"dataverse"`` or
+            ``"both"``, ``False`` when they agree; ``source``: the only side that may
+            win, ``False`` for either; ``seen``: ``{side: canonical values}``
         """
         records = self.env["integration.engine.records"]
         odoo = records._read(session, [res_id])[res_id]
@@ -416,27 +420,39 @@ class IntegrationCouple(models.AbstractModel):
                 continue
             if all(group.is_empty(side, rows[side]) for side in rows):
                 continue
-            different = not group.agrees(rows, narrowed(group.direction, direction))
+            way = narrowed(group.direction, direction)
+            different = not group.agrees(rows, way)
             changed = different and self._changed(agreed, group, rows)
             lines.append(
                 {
                     "key": group.key,
                     "label": session.schema.labels[group.key],
+                    "base_value": remember._text(session, agreed.only(group).odoo),
                     "odoo_value": remember._text(session, group.values("odoo", odoo)),
                     "dataverse_value": remember._text(
                         session, group.values("dataverse", values)
                     ),
                     "different": different,
                     "changed": changed,
+                    "source": SOURCES.get(way, False),
+                    "seen": {side: group.values(side, rows[side]) for side in rows},
                 }
             )
         return lines
 
     @api.model
     def _changed(self, agreed, group, rows):
-        if not agreed.knows(group):
-            return False
-        sides = [side for side in rows if agreed.changed(group, side, rows[side])]
+        known = agreed.knows(group)
+        sides = [
+            side
+            for side in rows
+            if (
+                agreed.changed(group, side, rows[side])
+                if known
+                # As in planning: what a side holds has not been seen by the other.
+                else not group.is_empty(side, rows[side])
+            )
+        ]
         return "both" if len(sides) == 2 else sides[0] if sides else False
 
     @api.model
@@ -468,29 +484,31 @@ class IntegrationCouple(models.AbstractModel):
                     {"base": base.to_dict(), "etag": row.etag, "state": "coupled"}
                 )
             elif choices:
-                base = self._as_chosen(groups, odoo[res_id], values, choices)
+                base = sync.Base()
+                for group in groups:
+                    if choices.get(group.key):
+                        base = self._as_chosen(
+                            base, group, odoo[res_id], values, choices[group.key]
+                        )
                 coupling.base = base.to_dict()
         return couplings
 
     @api.model
-    def _as_chosen(self, groups, odoo, values, choices):
-        """A base from which the planner takes the chosen side of each group.
+    def _as_chosen(self, base, group, odoo, values, choice):
+        """A base from which the planner takes the chosen side of a group.
 
         The chosen side differs from it, the other does not: so the chosen data
         travels, and nobody's unseen change is overwritten. An empty text is never a
         canonical value, and so differs from every value.
+
+        :param odoo: the values that the person who chose saw there, and so ``values``
         """
-        base = sync.Base()
-        for group in groups:
-            choice = choices.get(group.key)
-            if choice:
-                nowhere = dict.fromkeys((*group.fields, *group.columns), "")
-                base = base.merge(
-                    group,
-                    nowhere if choice == "odoo" else odoo,
-                    nowhere if choice == "dataverse" else values,
-                )
-        return base
+        nowhere = dict.fromkeys((*group.fields, *group.columns), "")
+        return base.merge(
+            group,
+            nowhere if choice == "odoo" else odoo,
+            nowhere if choice == "dataverse" else values,
+        )
 
     @api.model
     def _preview(self, session, res_ids=None):

@@ -124,6 +124,17 @@ class IntegrationGateway(models.AbstractModel):
             client = self._client(connection, max_attempts=1)
             return client.who_am_i(), client.organization()
 
+    @api.model
+    def _user_name(self, connection, user_id):
+        """The name of a Dataverse user; ``False`` when we may not know it.
+
+        :param user_id: GUID
+        """
+        try:
+            return self._client(connection).user_name(user_id) or False
+        except dataverse.DataverseError:
+            return False
+
     @contextmanager
     def _in_sentences(self):
         """What Dataverse refuses inside becomes a sentence for the person who waits.

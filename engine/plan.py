@@ -298,7 +298,7 @@ class IntegrationPlan(models.AbstractModel):
             item.odoo,
             item.dataverse,
             direction=mapping.direction,
-            conflict_policy=mapping.update_conflict_policy,
+            conflict_policy=session.conflict_decided or mapping.update_conflict_policy,
             drift_policy=mapping.drift_policy,
             initial_policy=session.initial_policy,
             prefer=item.prefer,

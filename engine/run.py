@@ -17,6 +17,7 @@ from .. import dataverse, sync
 from .epoch import AnotherEpoch
 from .gateway import NotOurConnection
 from .guard import HeldBack
+from .progress import Stopped
 from .pull import CONCURRENCY
 from .session import Session
 
@@ -49,6 +50,7 @@ class IntegrationRun(models.AbstractModel):
         prefer=None,
         initial_policy=None,
         deletion_policy=None,
+        conflict_policy=None,
         only=None,
         create=None,
         match=True,
@@ -60,6 +62,7 @@ class IntegrationRun(models.AbstractModel):
         :param prefer: ``"send"`` or ``"get"``: a person chose the direction
         :param initial_policy: for pairs that are coupled in this run
         :param deletion_policy: a person's decision about deleted records
+        :param conflict_policy: a person's decision about what both sides changed
         :param only: ``(res_ids, external_ids)``: look at these only
         :param create: whether to create missing records, instead of as the mapping says
         :param match: False when a person has looked for a counterpart already
@@ -80,8 +83,10 @@ class IntegrationRun(models.AbstractModel):
         self._commit()
         if not fence:
             asked = prefer or (initial_policy if initial_policy != "manual" else None)
-            return self._busy(job, couplings if not deletion_policy else None, asked)
-        session = error = None
+            decided = deletion_policy or conflict_policy
+            return self._busy(job, None if decided else couplings, asked)
+        self.env["integration.engine.progress"]._bury_dead(mapping)
+        session = error = stopped = None
         try:
             session = self._open(
                 mapping,
@@ -90,6 +95,7 @@ class IntegrationRun(models.AbstractModel):
                 fence,
                 initial_policy=initial_policy or mapping.initial_policy,
                 deletion_decided=deletion_policy,
+                conflict_decided=conflict_policy,
                 only=only,
                 create=create,
                 match=match,
@@ -97,15 +103,21 @@ class IntegrationRun(models.AbstractModel):
             if couplings is not None:
                 self._look_at(session, couplings, prefer)
             (work or self._work)(session)
+        except Stopped:
+            stopped = self.env._(
+                "Stopped. What is left is done by the next run, from where it was."
+            )
         except Exception as failure:
             error = self._broke_off(mapping, job, failure)
         checkpoint._release(fence)
         if error:
             state = "held" if job.held_back else "failed"
             return self._finish(job, state, error, session)
-        if not session.out_of_time:
+        if not (session.out_of_time or stopped):
             job._carried_out()
         self.env["sync.error"]._report(mapping, {(0, ""): []}, job)
+        if stopped:
+            return self._finish(job, "stopped", stopped, session)
         state = "partial" if session.counts["failed"] else "done"
         return self._finish(job, state, session.message, session)
 
@@ -134,7 +146,7 @@ class IntegrationRun(models.AbstractModel):
         """Somebody else works on the mapping: what was asked for comes next."""
         mapping = job.mapping_id
         if couplings is None:
-            state = "done" if job.kind == "scheduled" else "failed"
+            state = "done" if job.kind in ("scheduled", "review") else "failed"
             message = self.env._("%s is being synchronized already.", mapping.name)
             return self._finish(job, state, message)
         self._put_hints(mapping, couplings, prefer)
@@ -317,6 +329,7 @@ class IntegrationRun(models.AbstractModel):
             if session.stopped_by:
                 raise session.stopped_by
         session.out_of_time = not left
+        self.env["integration.engine.progress"]._check_stop(session)
         return bool(left)
 
     @api.model
@@ -396,6 +409,7 @@ class IntegrationRun(models.AbstractModel):
             connection._pause(error.retry_after or 60)
         return {
             "message": sentence,
+            "retry_at": error.kind == "throttle" and connection.paused_until,
             "kind": error.kind,
             "code": error.code or error.name,
             "detail": f"{error.name} {error.detail or ''} ({error.request_id or '-'})",
@@ -408,22 +422,10 @@ class IntegrationRun(models.AbstractModel):
         """Mappings so that those that others refer to come first."""
         ordered = mappings.sorted(lambda m: (m.sequence, m.id))
         nodes = [mapping.id for mapping in ordered]
-        depends = {}
-        for mapping in ordered:
-            targets = set()
-            for row in mapping.sudo().field_mapping_ids:
-                field = self.env[mapping.model]._fields.get(row.field_name)
-                # Two mappings of one model refer to each other by the same field:
-                # between them the sequence decides.
-                if field is not None and field.type == "many2one":
-                    targets |= {
-                        other.id
-                        for other in ordered
-                        if other.model == field.comodel_name
-                        and other.sequence < mapping.sequence
-                        and other.connection_id == mapping.connection_id
-                    }
-            depends[mapping.id] = targets
+        depends = {
+            mapping.id: {other.id for other in ordered if mapping._refers_to(other)}
+            for mapping in ordered
+        }
         order, _broken = sync.topological(nodes, depends)
         return mappings.browse(order)
 
@@ -454,8 +456,10 @@ class IntegrationRun(models.AbstractModel):
         if session and session.preview:
             self.env.flush_all()
             return session.preview.left()
-        if session and not session.checkpoint._renew(session.fence):
-            raise LeaseLost()
+        if session:
+            if not session.checkpoint._renew(session.fence):
+                raise LeaseLost()
+            self.env["integration.engine.progress"]._advance(session, processed)
         if self._in_test_transaction():
             self.env.flush_all()
             left = float("inf")
@@ -497,5 +501,6 @@ class IntegrationRun(models.AbstractModel):
                 },
             }
         )
+        self.env["integration.engine.progress"]._ended(job)
         self._commit()
         return job

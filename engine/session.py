@@ -1,5 +1,6 @@
 """What one run of a mapping carries with it."""
 
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,7 +11,8 @@ from typing import Any
 class Session:
     """One run.
 
-    ``deletion_decided`` is the decision of a person for this run only.
+    ``deletion_decided`` and ``conflict_decided`` are decisions of a person for this run
+    only.
     ``only`` limits the run to some records: ``(res_ids, external_ids)``.
     ``known`` maps references (``table(guid)``) to the ids of the coupled records.
     ``stopped_by``: the answer to one row that concerns the whole connection.
@@ -22,6 +24,7 @@ class Session:
     many rows the table has, when all were read in this run; ``index``: their keys.
     ``message``: what the job says in the end, when all went well.
     ``put_back``: a record could not be written because somebody else had locked it.
+    ``processed``: so many items were looked at; ``told_at``: when people heard of it.
     """
 
     mapping: Any
@@ -33,6 +36,7 @@ class Session:
     records: Any
     initial_policy: str = "manual"
     deletion_decided: str | None = None
+    conflict_decided: str | None = None
     only: tuple | None = None
     create: bool | None = None
     requests_before: int = 0
@@ -52,6 +56,8 @@ class Session:
     index: Any = None
     preview: Any = None
     message: str | None = None
+    processed: int = 0
+    told_at: float = field(default_factory=time.monotonic)
     _geography: dict = field(default_factory=dict)
 
     @cached_property

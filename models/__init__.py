@@ -15,7 +15,10 @@ from . import integration_conflict
 from . import integration_sync_job
 from . import integration_change
 from . import integration_preview
+from . import integration_stop
+from . import integration_full_sync
 from . import sync_error
+from . import sync_error_digest
 from . import res_partner
 from . import base_partner_merge
 from . import res_config_settings

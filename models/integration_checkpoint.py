@@ -48,6 +48,11 @@ class IntegrationCheckpoint(models.Model):
             {"mapping_id": mapping.id}
         )
 
+    @api.model
+    def _oldest_lease(self):
+        """Whoever has not been heard of since then works no more."""
+        return fields.Datetime.subtract(fields.Datetime.now(), seconds=LEASE_SECONDS)
+
     def _acquire(self):
         """Take the lease of the mapping.
 

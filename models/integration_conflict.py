@@ -38,6 +38,8 @@ class IntegrationConflict(models.Model):
     winner = fields.Selection(
         [("odoo", "Odoo"), ("dataverse", "Dataverse")], string="Kept", readonly=True
     )
+    decided_by = fields.Many2one("res.users", string="Decided by", readonly=True)
+    decided_at = fields.Datetime("Decided", readonly=True)
 
     def _log_open(self, coupling, conflicts):
         """Keep the open conflicts of a coupling as they are now.
@@ -58,6 +60,28 @@ class IntegrationConflict(models.Model):
                 self.create({**self._about(coupling), **vals, "state": "open"})
         for conflict in known.values():
             conflict.state = "resolved"
+
+    def _log_decision(self, coupling, decisions):
+        """Keep what a person decided, with the values that were decided between.
+
+        :param decisions: list of dicts as above, with ``winner``
+        """
+        waiting = {
+            conflict.field_key: conflict
+            for conflict in coupling.conflict_ids
+            if conflict.state == "open"
+        }
+        settled = {
+            "state": "resolved",
+            "decided_by": self.env.uid,
+            "decided_at": fields.Datetime.now(),
+        }
+        for vals in decisions:
+            conflict = waiting.get(vals["field_key"])
+            if conflict:
+                conflict.write({**vals, **settled})
+            else:
+                self.create({**self._about(coupling), **vals, **settled})
 
     def _log_losers(self, coupling, losers):
         """Keep values that were overwritten although nobody had seen them.

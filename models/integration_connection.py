@@ -29,7 +29,7 @@ AUTHORITY_HOSTS = (
 class IntegrationConnection(models.Model):
     _name = "integration.connection"
     _description = "Dataverse Connection"
-    _inherit = ["mail.thread"]
+    _inherit = ["mail.thread", "mail.activity.mixin"]
     _check_company_auto = True
     _order = "name, id"
 
@@ -121,6 +121,9 @@ class IntegrationConnection(models.Model):
     )
     organization_id = fields.Char(readonly=True, copy=False)
     organization_name = fields.Char(readonly=True, copy=False)
+    application_user = fields.Char(
+        readonly=True, copy=False, help="As whom Dataverse knows this connection."
+    )
     database_uuid = fields.Char(readonly=True, copy=False)
     paused_until = fields.Datetime(
         readonly=True,
@@ -132,6 +135,23 @@ class IntegrationConnection(models.Model):
         help="The model-driven app in which records are opened. "
         "Empty: the default app of whoever opens them.",
     )
+    responsible_id = fields.Many2one(
+        "res.users",
+        default=lambda self: self.env.user,
+        domain=[("share", "=", False)],
+        help="Who is told about errors that need a person.",
+    )
+    error_activity = fields.Boolean(
+        "Activity for Errors",
+        default=True,
+        help="The responsible person has one activity while errors need a person.",
+    )
+    error_digest = fields.Boolean(
+        "Daily E-Mail about Errors",
+        default=True,
+        help="Once a day, and only when there are new errors.",
+    )
+    digest_at = fields.Datetime("Last E-Mail", readonly=True, copy=False)
     mapping_ids = fields.One2many(
         "integration.table.mapping", "connection_id", string="Table Mappings"
     )
@@ -196,16 +216,20 @@ class IntegrationConnection(models.Model):
     @api.constrains("environment_url", "authority_url")
     def _check_addresses(self):
         for connection in self:
-            self._check_address(
-                self.env._("environment"),
-                connection.environment_url,
-                lambda location: location.endswith(ENVIRONMENT_DOMAINS),
-            )
+            self._check_environment_address(connection.environment_url)
             self._check_address(
                 self.env._("authority"),
                 connection.authority_url,
                 lambda location: location in AUTHORITY_HOSTS,
             )
+
+    @api.model
+    def _check_environment_address(self, url):
+        self._check_address(
+            self.env._("environment"),
+            url,
+            lambda location: location.endswith(ENVIRONMENT_DOMAINS),
+        )
 
     def _check_address(self, what, url, is_microsoft):
         """Refuse addresses that the server's administrator has not allowed.
@@ -337,6 +361,9 @@ class IntegrationConnection(models.Model):
                 "paused_until": False,
                 "organization_id": who.organization_id,
                 "organization_name": organization.get("name"),
+                "application_user": self.env["integration.engine.gateway"]._user_name(
+                    self, who.user_id
+                ),
             }
         )
         return self._notify(
@@ -542,6 +569,43 @@ class IntegrationConnection(models.Model):
         return self.env["ir.actions.act_window"]._for_xml_id(
             "dataverse_sync.sync_error_action"
         ) | {"domain": [("connection_id", "=", self.id)]}
+
+    # -- overview ---------------------------------------------------------------------
+
+    @api.model
+    def health(self):
+        """How the connections stand, for the top of the overview.
+
+        :return: list of dicts: what the connection is called, where it leads, as whom,
+            its ``state`` in a word and why, and the moments of the next run
+        """
+        cron = self.env.ref("dataverse_sync.ir_cron_synchronize").sudo()
+        triggers = self.env["ir.cron.trigger"].sudo()
+        trigger = triggers.search([("cron_id", "=", cron.id)], order="call_at", limit=1)
+        next_run = min(filter(None, (cron.nextcall, trigger.call_at)))
+        labels = dict(self._fields["state"]._description_selection(self.env))
+        now = fields.Datetime.now()
+        return [
+            {
+                "id": connection.id,
+                "name": connection.name,
+                "organization": connection.organization_name,
+                "host": urlsplit(connection.environment_url).hostname,
+                "url": connection.environment_url,
+                "application_user": connection.application_user,
+                "state": "paused" if connection._is_paused() else connection.state,
+                "label": labels[connection.state],
+                "reason": connection.state_reason or "",
+                "paused_until": connection._is_paused()
+                and format_datetime(self.env, connection.paused_until),
+                "next_run": connection.state == "connected"
+                and cron.active
+                and format_datetime(
+                    self.env, max(next_run, now, connection.paused_until or now)
+                ),
+            }
+            for connection in self.search([])
+        ]
 
     # -- deep links -------------------------------------------------------------------
 

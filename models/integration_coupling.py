@@ -245,7 +245,17 @@ class IntegrationCoupling(models.Model):
             }
         )
         wizard._compare()
+        if wizard.conflict:
+            return self.env["integration.conflict.wizard"]._start(self)
         return wizard._open()
+
+    def action_resolve_conflicts(self):
+        """Show what both sides changed, and decide field by field."""
+        waiting = self.filtered(lambda coupling: coupling.state == "conflict")
+        if not waiting:
+            raise UserError(self.env._("None of these records waits for a decision."))
+        waiting._check_records()
+        return self.env["integration.conflict.wizard"]._start(waiting)
 
     def action_open_in_dataverse(self):
         """Open the row in Dynamics 365."""

@@ -229,6 +229,16 @@ class IntegrationInbox(models.Model):
         )
 
     @api.model
+    def _counts(self, mappings):
+        """How many rows wait in each mapping: ``{mapping id: number}``."""
+        self.env.cr.execute(
+            "SELECT mapping_id, count(*) FROM integration_inbox"
+            " WHERE mapping_id = ANY(%s) GROUP BY mapping_id",
+            [mappings.ids],
+        )
+        return dict(self.env.cr.fetchall())
+
+    @api.model
     def _count(self, mapping, *, due=False):
         """How many rows wait in a mapping; with ``due``, only what may run now."""
         self.env.cr.execute(

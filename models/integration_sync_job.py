@@ -63,6 +63,7 @@ class IntegrationSyncJob(models.Model):
         [
             ("scheduled", "Scheduled"),
             ("full", "Full Compare"),
+            ("review", "Full Synchronization"),
             ("manual", "Synchronize Now"),
             ("coupling", "Coupling"),
             ("uncoupling", "Uncoupling"),
@@ -75,6 +76,7 @@ class IntegrationSyncJob(models.Model):
         [
             ("running", "Running"),
             ("done", "Finished"),
+            ("stopped", "Stopped"),
             ("partial", "Finished with Errors"),
             ("held", "Held Back"),
             ("confirmed", "Confirmed"),
@@ -102,6 +104,13 @@ class IntegrationSyncJob(models.Model):
     uncoupled = fields.Integer(readonly=True, help="Couplings removed.")
     conflicts = fields.Integer(readonly=True, help="Waiting for a decision.")
     requests = fields.Integer(readonly=True, help="Requests sent to Dataverse.")
+    processed = fields.Integer(readonly=True, help="Looked at so far.", aggregator=None)
+    total = fields.Integer(
+        readonly=True, help="Looked at so far and waiting.", aggregator=None
+    )
+    told_at = fields.Datetime(
+        readonly=True, help="When the progress was told last; empty for short runs."
+    )
     message = fields.Text(readonly=True)
     held_back = fields.Json(
         "Plan That Was Held Back",
@@ -139,7 +148,7 @@ class IntegrationSyncJob(models.Model):
         """
         states = [
             name
-            for name in ("done", "partial", "held", "failed")
+            for name in ("done", "stopped", "partial", "held", "failed")
             for job in self
             if job.state == name
         ]
@@ -235,6 +244,65 @@ class IntegrationSyncJob(models.Model):
         self.ensure_one()
         self.mapping_id.connection_id._check_manager()
         return self.env["integration.undo.wizard"]._ask(self.change_ids)
+
+    # -- live progress ----------------------------------------------------------------
+
+    def _progress(self):
+        """What is shown of a run while it is on, and when it ends.
+
+        :return: dict; ``rate`` in records a second, ``left`` in seconds or ``None``
+        """
+        self.ensure_one()
+        seconds = max(
+            ((self.told_at or self.started_at) - self.started_at).total_seconds(), 1
+        )
+        rate = self.processed / seconds
+        return {
+            "id": self.id,
+            "mapping_id": self.mapping_id.id,
+            "name": self.mapping_id.name,
+            "user_id": self.create_uid.id,
+            "state": self.state,
+            "processed": self.processed,
+            "total": self.total,
+            "rate": round(rate),
+            "left": round((self.total - self.processed) / rate) if rate else None,
+            "message": self.message or self._result(),
+        }
+
+    def _result(self):
+        """What a run did, in one sentence."""
+        parts = [
+            (self.inserted, self.env._("%s created", self.inserted)),
+            (int(self.modified), self.env._("%s changed", int(self.modified))),
+            (self.deleted, self.env._("%s deleted or archived", self.deleted)),
+            (self.coupled, self.env._("%s coupled", self.coupled)),
+            (self.conflicts, self.env._("%s waiting for a decision", self.conflicts)),
+            (self.failed, self.env._("%s failed, see the errors", self.failed)),
+        ]
+        return ", ".join(text for number, text in parts if number) or self.env._(
+            "Nothing was different."
+        )
+
+    @api.model
+    def running(self):
+        """The runs that are on now and take long enough to be shown.
+
+        :return: list of dicts as of :meth:`_progress`
+        """
+        alive = self.env["integration.checkpoint"]._oldest_lease()
+        jobs = self.search([("state", "=", "running"), ("told_at", ">", alive)])
+        return [job._progress() for job in jobs]
+
+    def action_stop(self):
+        """Ask these runs to stop at the next possible moment."""
+        for job in self:
+            if job.create_uid != self.env.user:
+                job.mapping_id.connection_id._check_manager()
+        self.check_access("read")
+        self.env["integration.stop"].sudo().create(
+            [{"job_id": job.id} for job in self if job.state == "running"]
+        )
 
     def action_open_errors(self):
         self.ensure_one()

@@ -1,10 +1,16 @@
 """Integration table mapping: which model goes with which Dataverse table, and how."""
 
+import json
 from ast import literal_eval
+from collections import defaultdict
+from datetime import timedelta
+
+from babel.dates import format_date
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.fields import Domain
+from odoo.tools.misc import get_lang
 
 from .default_mappings import DEFAULT_MAPPINGS
 from .words import DIRECTIONS
@@ -26,6 +32,8 @@ WIDENING = {
     "model_id",
     "synch_only_coupled",
 }
+# The overview's graph shows so many days.
+DAYS = 7
 
 # Entries of the Action menu that every mapped model gets: name, method, sequence.
 ACTION_MENU = (
@@ -159,6 +167,9 @@ class IntegrationTableMapping(models.Model):
     error_count = fields.Integer(compute="_compute_counts")
     waiting_count = fields.Integer(compute="_compute_counts")
     last_synch = fields.Datetime("Last Synchronization", compute="_compute_counts")
+    last_days = fields.Text(
+        compute="_compute_last_days", help="What the graph of the overview shows."
+    )
 
     _name_uniq = models.Constraint(
         "UNIQUE (connection_id, name)",
@@ -190,6 +201,7 @@ class IntegrationTableMapping(models.Model):
                 ["__count"],
             )
         )
+        waiting = self.env["integration.inbox"]._counts(self)
         finished = dict(
             self.env["integration.sync.job"]._read_group(
                 [
@@ -206,8 +218,39 @@ class IntegrationTableMapping(models.Model):
             mapping.conflict_count = conflicts.get(mapping, 0)
             mapping.error_count = errors.get(mapping, 0)
             mapping.last_synch = finished.get(mapping, False)
-            mapping.waiting_count = (
-                self.env["integration.inbox"]._count(mapping) if mapping.ids else 0
+            mapping.waiting_count = waiting.get(mapping.id, 0)
+
+    def _compute_last_days(self):
+        """Records created, changed or removed on each of the last days."""
+        today = fields.Date.context_today(self)
+        days = [today - timedelta(days=past) for past in range(DAYS - 1, -1, -1)]
+        done = defaultdict(int)
+        for mapping, day, *numbers in self.env["integration.sync.job"]._read_group(
+            [
+                ("mapping_id", "in", self.ids),
+                ("started_at", ">=", fields.Datetime.to_datetime(days[0])),
+            ],
+            ["mapping_id", "started_at:day"],
+            ["inserted:sum", "modified:sum", "deleted:sum"],
+        ):
+            done[mapping.id, fields.Date.to_date(day)] += sum(numbers)
+        for mapping in self:
+            mapping.last_days = json.dumps(
+                [
+                    {
+                        "key": self.env._("Records synchronized"),
+                        "values": [
+                            {
+                                "label": format_date(
+                                    day, "EEE", get_lang(self.env).code
+                                ),
+                                "value": done[mapping.id, day],
+                                "type": "future" if day == today else "past",
+                            }
+                            for day in days
+                        ],
+                    }
+                ]
             )
 
     @api.constrains("model_id")
@@ -372,16 +415,29 @@ class IntegrationTableMapping(models.Model):
     # -- default setup ----------------------------------------------------------------
 
     @api.model
-    def _create_defaults(self, connection):
-        """Create the default mappings that this connection lacks.
+    def _defaults(self, connection):
+        """The default mappings that this database can have and the connection lacks.
 
-        :return: the new mappings
+        :return: list of dicts, see `default_mappings`
         """
         existing = set(
             self.with_context(active_test=False)
             .search([("connection_id", "=", connection.id)])
             .mapped("name")
         )
+        return [
+            definition
+            for definition in DEFAULT_MAPPINGS
+            if definition["name"] not in existing and definition["model"] in self.env
+        ]
+
+    @api.model
+    def _create_defaults(self, connection, names=None):
+        """Create the default mappings that this connection lacks.
+
+        :param names: only these of them
+        :return: the new mappings
+        """
         rules = {
             rule.code: rule.id
             for rule in self.env["integration.transformation.rule"].search([])
@@ -389,9 +445,8 @@ class IntegrationTableMapping(models.Model):
         return self.create(
             [
                 self._prepare_default(connection, definition, rules)
-                for definition in DEFAULT_MAPPINGS
-                if definition["name"] not in existing
-                and definition["model"] in self.env
+                for definition in self._defaults(connection)
+                if names is None or definition["name"] in names
             ]
         )
 
@@ -487,6 +542,30 @@ class IntegrationTableMapping(models.Model):
         """Parents before children, by the lookups between the mappings."""
         return self.env["integration.engine.run"]._in_order(self)
 
+    def _refers_to(self, other):
+        """Whether records of this mapping refer to records of the other one.
+
+        Two mappings of one model refer to each other by the same field: between them
+        the sequence decides.
+        """
+        self.ensure_one()
+        if other.connection_id != self.connection_id or other.sequence >= self.sequence:
+            return False
+        model_fields = self.env[self.model]._fields
+        return any(
+            model_fields[name].comodel_name == other.model
+            for name in self.sudo().field_mapping_ids.mapped("field_name")
+            if name in model_fields and model_fields[name].type == "many2one"
+        )
+
+    def _run_scheduled(self):
+        """What the scheduled action does with one mapping."""
+        full = self.env["integration.full.sync"]._of(self)
+        if full:
+            full._go_on()
+        else:
+            self.env["integration.engine.run"]._run(self, kind="scheduled")
+
     @api.model
     def _cron_synchronize(self):
         """Run every mapping of every connected connection."""
@@ -496,7 +575,7 @@ class IntegrationTableMapping(models.Model):
         for mapping in mappings._in_run_order():
             # An earlier mapping may have been told to stop.
             if mapping.connection_id._is_usable():
-                self.env["integration.engine.run"]._run(mapping, kind="scheduled")
+                mapping._run_scheduled()
             if not cron._commit_progress(1):
                 self._wake_up()
                 break
@@ -564,6 +643,26 @@ class IntegrationTableMapping(models.Model):
             "context": {"default_mapping_id": self.id},
         }
 
+    def action_find_deleted(self):
+        """Look for couplings of which one record is gone without anybody noticing.
+
+        The next run reads what was found and decides about it by the policy.
+        """
+        self.connection_id._check_manager()
+        self._check_connected()
+        capture = self.env["integration.engine.capture"].sudo()
+        found = sum(capture._find_deleted(mapping) for mapping in self.sudo())
+        if found:
+            self._wake_up()
+        return self.connection_id[:1]._notify(
+            self.env._("Find Deleted"),
+            self.env._(
+                "%s couplings lack a record. They are handled in the background.", found
+            )
+            if found
+            else self.env._("Every coupling has both of its records."),
+        )
+
     def action_delete_couplings(self):
         """Delete all couplings of the mapping, after a question."""
         self.connection_id._check_manager()
@@ -585,6 +684,12 @@ class IntegrationTableMapping(models.Model):
 
     def action_open_errors(self):
         return self._open("sync_error_action")
+
+    def action_open_conflicts(self):
+        action = self._open("integration_coupling_action")
+        return action | {
+            "domain": [("mapping_id", "=", self.id), ("state", "=", "conflict")]
+        }
 
     def action_open_jobs(self):
         return self._open("integration_sync_job_action")

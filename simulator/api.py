@@ -205,6 +205,8 @@ class Api:
         row_id = self._find(table, key)
         match = _SEGMENT.fullmatch(rest[0])
         name, below = (match["name"] if match else rest[0]), rest[1:]
+        if name == _USER_PRIVILEGES and table.name == "systemuser" and not below:
+            return self._user_privileges(request, row_id)
         if name.startswith("Microsoft.Dynamics.CRM.") and not below:
             _only(request, "POST")
             return _done(self.actions.run_bound(name, table, row_id, request))
@@ -549,6 +551,23 @@ class Api:
             )
         )
 
+    def _user_privileges(self, request: Request, user_id: str) -> Response:
+        """Source: "RetrieveUserPrivileges Function". Of other users only what every
+        application user has by itself is known here: of whoever calls."""
+        _only(request, "GET")
+        if user_id != request.caller.user_id:
+            raise errors.bad_request("Only one's own privileges are simulated.")
+        name = "Microsoft.Dynamics.CRM.RetrieveUserPrivilegesResponse"
+        granted = self.rows.security.privileges(request.caller)
+        return Response.of_json(
+            _json(
+                {
+                    "@odata.context": f"{request.api_url}/$metadata#{name}",
+                    "RolePrivileges": granted,
+                }
+            )
+        )
+
     def _current_organization(self, request: Request, arguments: str) -> Response:
         name = "Microsoft.Dynamics.CRM.RetrieveCurrentOrganizationResponse"
         root = request.api_url.partition("/api/data")[0]
@@ -606,6 +625,7 @@ class Api:
         )
 
 
+_USER_PRIVILEGES = "Microsoft.Dynamics.CRM.RetrieveUserPrivileges"
 _FUNCTIONS = {
     "WhoAmI": Api._who_am_i,
     "RetrieveCurrentOrganization": Api._current_organization,

@@ -4,7 +4,9 @@ from . import test_conflicts
 from . import test_connection
 from . import test_deletions
 from . import test_epoch
+from . import test_error_digest
 from . import test_errors
+from . import test_full_sync
 from . import test_guards
 from . import test_histories
 from . import test_journal
@@ -13,10 +15,13 @@ from . import test_matching
 from . import test_merges
 from . import test_partner
 from . import test_preview
+from . import test_progress
 from . import test_references
 from . import test_sample
+from . import test_scale
 from . import test_scheduling
 from . import test_screens
+from . import test_setup
 from . import test_synchronize
 from . import test_tour
 from . import test_undo

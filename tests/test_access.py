@@ -40,7 +40,15 @@ MANAGER = {
     "integration.journal": READ,
     "integration.inbox": READ,
     "integration.checkpoint": READ,
+    "integration.stop": READ,
+    "integration.full.sync": READ,
     "integration.tombstone": READ | {"unlink"},
+}
+WIZARDS_OF_MANAGERS = {
+    "integration.full.sync.wizard",
+    "integration.setup.wizard",
+    "integration.setup.wizard.check",
+    "integration.setup.wizard.table",
 }
 # Buttons that only whoever manages connections may press.
 OF_MANAGERS = {
@@ -61,6 +69,7 @@ OF_MANAGERS = {
         "action_synchronize_modified",
         "action_run_full_synchronization",
         "action_match_based_coupling",
+        "action_find_deleted",
         "action_delete_couplings",
     },
 }
@@ -69,6 +78,7 @@ OPENS_A_LIST = {
     "action_open_mappings",
     "action_open_errors",
     "action_open_couplings",
+    "action_open_conflicts",
     "action_open_jobs",
     "action_open_held_back",
     "action_open_dataverse_errors",
@@ -156,7 +166,9 @@ class TestMatrix(AccessCase):
     def test_models(self):
         for model in self.models():
             expected = {
-                "user": ALL if model._transient else USER.get(model._name, NOTHING),
+                "user": ALL
+                if model._transient and model._name not in WIZARDS_OF_MANAGERS
+                else USER.get(model._name, NOTHING),
                 "manager": ALL
                 if model._transient
                 else MANAGER.get(model._name, NOTHING),
@@ -263,6 +275,7 @@ class TestRecordRules(AccessCase):
             self.coupling._uncouple,
             self.error.action_retry,
             self.error.action_synchronize,
+            self.error.action_resolve,
             self.error.action_delete_coupling,
             self.error.action_restore_record,
             self.error.action_delete_record,
@@ -299,6 +312,18 @@ class TestRecordRules(AccessCase):
             "integration.synchronize.wizard": (
                 {"coupling_ids": [(6, 0, self.coupling.ids)]},
                 ("action_synchronize",),
+            ),
+            "integration.conflict.wizard": (
+                {
+                    "coupling_ids": [(6, 0, self.coupling.ids)],
+                    "coupling_id": self.coupling.id,
+                },
+                (
+                    "action_choose_odoo",
+                    "action_apply",
+                    "action_all_odoo",
+                    "action_all_dataverse",
+                ),
             ),
             "integration.uncouple.wizard": (
                 {"coupling_ids": [(6, 0, self.coupling.ids)]},

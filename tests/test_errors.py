@@ -862,8 +862,8 @@ class TestWaysOut(ErrorCase):
             wizard.line_ids,
             [{"label": "Phone", "odoo_value": "1", "dataverse_value": "2"}],
         )
-        wizard.direction = "send"
-        wizard.action_synchronize()
+        wizard.line_ids.choice = "odoo"
+        wizard.action_apply()
         self.assertEqual(error.state, "resolved")
         self.assertEqual(partner.coupling_ids.state, "coupled")
         self.assertEqual(
@@ -949,3 +949,58 @@ class TestWaysOut(ErrorCase):
         self.assertEqual(error.state, "resolved", "nobody is left to send")
         _partner, row_id, error = self.deleted("Odoo")
         self.assertIn(row_id, error.action_open_in_dataverse()["url"])
+
+    def test_find_deleted(self):
+        """What no journal and no change tracking told is found by looking."""
+        self.customers.deletion_policy = "manual"
+        partner, _row_id = self.pair("Gone in Odoo")
+        _partner, row_id = self.pair("Gone in Dataverse")
+        self.pair("There")
+        partner.unlink()
+        self.env.cr.execute("DELETE FROM integration_journal")
+        self.person.delete("account", row_id)
+        capture = self.env["integration.engine.capture"]
+        session = self.env["integration.engine.run"]._look(self.customers)
+        session.fence = session.checkpoint._of(self.customers)._acquire()
+        session.checkpoint = session.checkpoint._of(self.customers)
+        capture._capture(session)
+        session.checkpoint._release(session.fence)
+        self.env.cr.execute("DELETE FROM integration_inbox")
+        self.synchronize(self.customers)
+        self.assertFalse(self.errors(), "nobody has told")
+
+        toast = self.env["sync.error"].action_find_deleted()["params"]
+        self.assertIn("2 couplings lack a record", toast["message"])
+        self.synchronize(self.customers)
+        self.assertEqual(
+            sorted(self.errors().mapped("record_name")),
+            ["Gone in Dataverse", "Gone in Odoo"],
+        )
+        self.assertEqual(set(self.errors().mapped("kind")), {"deleted"})
+        self.errors().action_restore_record()
+        toast = self.customers.action_find_deleted()["params"]
+        self.assertIn("Every coupling has both", toast["message"])
+
+    def test_what_is_tried_again_says_when_and_wakes_the_worker(self):
+        self.company()
+        self.simulator.rules(
+            "faults",
+            {
+                "in_batch": True,
+                "method": "PATCH",
+                "then": {"status": 500, "code": "0x80044150"},
+            },
+        )
+        self.synchronize(self.customers)
+        retry_at = self.errors().retry_at
+        cron = self.env.ref("dataverse_sync.ir_cron_synchronize")
+        triggers = self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)])
+        self.assertIn(retry_at, triggers.mapped("call_at"))
+
+    def test_cause_is_the_same_for_all_records(self):
+        for name in ("Alpha", "Beta", "Gamma"):
+            self.company(name=name, ref="X" * 60)
+        self.synchronize(self.customers)
+        self.assertEqual(len(self.errors()), 3)
+        self.assertEqual(len(set(self.errors().mapped("cause"))), 1)
+        self.assertIn("'…'", self.errors()[0].cause)

@@ -3,11 +3,15 @@
 Each tour leaves a picture of its last screen in the folder of ``--screenshots``.
 """
 
+import base64
+import json
 from unittest.mock import patch
 
+from odoo.fields import Datetime
 from odoo.tests import HttpCase, tagged
 from odoo.tests.common import ChromeBrowser
 
+from ..engine import progress
 from .common import DataverseCase
 
 
@@ -58,12 +62,14 @@ class TestTour(DataverseCase, HttpCase):
         self.person.write("account", row_id, telephone1="+45 33 00 00 04")
         counters = self.synchronize(self.customers)
         self.assertEqual(counters["conflicts"], 1, counters)
+        self.person.write("account", row_id, emailaddress1="lys@lys.example")
 
         self.start_tour(self._form_of(partner), "dataverse_sync_resolve_conflict")
         self.assertEqual(
             self.person.read("account", row_id, "telephone1"),
             {"telephone1": "+45 33 00 00 03"},
         )
+        self.assertEqual(partner.email, "lys@lys.example")
         log = self.env["integration.conflict"].search([("res_id", "=", partner.id)])
         self.assertEqual(set(log.mapped("state")), {"resolved"})
         self.assertIn("+45 33 00 00 04", log.mapped("dataverse_value"))
@@ -115,3 +121,66 @@ class TestTour(DataverseCase, HttpCase):
             {"accountnumber": "X-1"},
         )
         self.assertEqual(partner.dataverse_sync_state, "in_sync")
+
+    def test_retry_and_restore_many(self):
+        self.customers.deletion_policy = "manual"
+        deleted = [self.pair(name) for name in ("Delta", "Zeta")]
+        refused = self.env["res.partner"]
+        for name in ("Alpha", "Beta", "Gamma"):
+            refused |= self.company(name, ref="X" * 60)
+        for _partner, row_id in deleted:
+            self.person.delete("account", row_id)
+        self.synchronize(self.customers)
+        refused.ref = "X-1"
+
+        self.start_tour("/odoo/dataverse-errors", "dataverse_sync_errors_many")
+        self.synchronize(self.customers)
+        self.assertFalse(
+            self.env["sync.error"].search([("state", "in", ("open", "retrying"))])
+        )
+        self.assertEqual(len(self.person.all("account", "name")), 5)
+        for partner, row_id in deleted:
+            self.assertNotEqual(self.coupled(partner), row_id)
+
+    def test_overview_and_live_progress(self):
+        for name in ("Alpha", "Beta"):
+            self.pair(name)
+        job = self.env["integration.sync.job"].create(
+            {
+                "mapping_id": self.customers.id,
+                "kind": "scheduled",
+                "started_at": Datetime.subtract(Datetime.now(), seconds=10),
+                "told_at": Datetime.now(),
+                "processed": 500,
+                "total": 2000,
+            }
+        )
+        with patch.object(progress, "EVERY", 0):
+            self.start_tour("/odoo/dataverse", "dataverse_sync_overview")
+        self.assertEqual(self.env["integration.stop"].search([]).job_id, job)
+
+    def test_from_nothing_to_the_first_full_synchronization(self):
+        self.connection.unlink()
+        anna = self.employee(self.company("Nordlys"), "Anna Berg")
+        self.company("A" * 161)
+        info = self.simulator.info
+        environment = {
+            "url": f"{info['url']}/main.aspx?pagetype=dashboard",
+            "authority": f"https://{self.simulator.host}",
+            **{name: info[name] for name in ("tenant", "client_id", "client_secret")},
+        }
+        encoded = base64.b64encode(json.dumps(environment).encode()).decode()
+        for tour in ("dataverse_sync_setup_checklist", "dataverse_sync_setup"):
+            self.start_tour(
+                "/odoo/dataverse?debug=1",
+                tour,
+                cookies={"dataverse_environment": encoded},
+            )
+        connection = self.env["integration.connection"].search([])
+        self.assertEqual(connection.state, "connected")
+        self.run_scheduled()
+        contacts = connection.mapping_ids.filtered(lambda m: m.name == "CONTACT")
+        self.assertTrue(self.coupled(anna, contacts))
+        self.start_tour(
+            "/odoo/dataverse-full-synchronization", "dataverse_sync_setup_done"
+        )
