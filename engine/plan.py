@@ -6,7 +6,7 @@ from odoo.tools import SQL
 from .. import sync
 from ..sync.words import OTHER
 from .push import BACK_OFF
-from .schema import Lookup
+from .pairing import Lookup
 
 # More deletions than this stop and ask: rows of the mapping, and per cent of them.
 GUARD_ROWS, GUARD_SHARE = 10, 5
@@ -143,6 +143,7 @@ class IntegrationPlan(models.AbstractModel):
         inactive = odoo.get("active") is False and item.coupling is None
         item.values = values
         item.groups = tuple(group for group in groups if group.key not in broken)
+        self.env["integration.engine.defaults"]._fill(session, item, OTHER[source])
         self._report_problems(session, item, problems)
         missing = [
             session.schema.labels[group.key]
@@ -372,7 +373,9 @@ class IntegrationPlan(models.AbstractModel):
                 )
             else:
                 sentence = self.env._(
-                    "'%(name)s': %(sentence)s.", name=name, sentence=problem.sentence
+                    "'%(name)s': %(sentence)s.",
+                    name=name,
+                    sentence=self.env["integration.engine.rules"]._sentence(problem),
                 )
             self._fail(
                 session,

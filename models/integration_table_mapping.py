@@ -113,8 +113,29 @@ class IntegrationTableMapping(models.Model):
         help="When two records are coupled that both hold a value, and not the same. "
         "An empty value never replaces one that is there.",
     )
+    synch_interval = fields.Integer(
+        "Synchronize Every",
+        help="Minutes between two scheduled synchronizations. 0: each time the "
+        "scheduled action runs.",
+    )
+    event_driven = fields.Boolean(
+        "When Something Changed",
+        default=True,
+        help="Odoo changes are sent the next time the scheduled action runs, without "
+        "waiting for the interval.",
+    )
+    next_synch = fields.Datetime("Next Synchronization", readonly=True, copy=False)
+    needed_mapping_ids = fields.Many2many(
+        "integration.table.mapping",
+        string="Runs After",
+        compute="_compute_needed_mapping_ids",
+        help="The lookups among the fields point to records of these mappings.",
+    )
     field_mapping_ids = fields.One2many(
         "integration.field.mapping", "mapping_id", string="Fields", copy=True
+    )
+    template_ids = fields.One2many(
+        "integration.template", "mapping_id", string="Default Values", copy=True
     )
     coupling_ids = fields.One2many(
         "integration.coupling", "mapping_id", string="Couplings"
@@ -177,6 +198,21 @@ class IntegrationTableMapping(models.Model):
                 self.env["integration.inbox"]._count(mapping) if mapping.ids else 0
             )
 
+    @api.depends("field_mapping_ids.field_name", "field_mapping_ids.enabled", "model")
+    def _compute_needed_mapping_ids(self):
+        for mapping in self:
+            others = self.search([("connection_id", "=", mapping.connection_id.id)])
+            mapping.needed_mapping_ids = (
+                self.env["integration.engine.run"]._needed_by(mapping._origin, others)
+                if mapping._origin
+                else False
+            )
+
+    @api.constrains("synch_interval")
+    def _check_synch_interval(self):
+        if any(mapping.synch_interval < 0 for mapping in self):
+            raise ValidationError(self.env._("An interval cannot be negative."))
+
     @api.constrains("model_id")
     def _check_model(self):
         for mapping in self:
@@ -213,6 +249,12 @@ class IntegrationTableMapping(models.Model):
                         error=error,
                     )
                 ) from error
+
+    @api.constrains("integration_filter", "integration_table", "connection_id")
+    def _check_with_table(self):
+        """Refuse what cannot work, as far as it is known without asking Dataverse."""
+        for mapping in self:
+            self.env["integration.engine.schema"]._check(mapping)
 
     @api.constrains("connection_id", "model_id")
     def _check_connection_change(self):
@@ -256,6 +298,9 @@ class IntegrationTableMapping(models.Model):
         result = super().write(vals)
         if {"active", "model_id"} & vals.keys():
             self._follow_model(before)
+        if {"filter_domain", "integration_filter"} & vals.keys():
+            # Other records take part now, although nobody changed them.
+            self._request_full_synchronization()
         return result
 
     def unlink(self):
@@ -450,11 +495,32 @@ class IntegrationTableMapping(models.Model):
         cron._commit_progress(remaining=len(mappings))
         for mapping in mappings._in_run_order():
             # An earlier mapping may have been told to stop.
-            if mapping.connection_id._is_usable():
+            if mapping.connection_id._is_usable() and mapping._is_due():
+                mapping._plan_next()
                 self.env["integration.engine.run"]._run(mapping, kind="scheduled")
             if not cron._commit_progress(1):
                 self._wake_up()
                 break
+
+    def _is_due(self):
+        """Whether the scheduled action has something to do for the mapping now."""
+        self.ensure_one()
+        if not self.next_synch or self.next_synch <= fields.Datetime.now():
+            return True
+        # What a person asked for, or an earlier run left, stands in the inbox.
+        if self.env["integration.inbox"]._count(self):
+            return True
+        return self.event_driven and bool(
+            self.env["integration.journal"]
+            .sudo()
+            .search_count([("res_model", "=", self.model)], limit=1)
+        )
+
+    def _plan_next(self):
+        """The interval begins with the run, so that a long one does not shift it."""
+        self.next_synch = self.synch_interval and fields.Datetime.add(
+            fields.Datetime.now(), minutes=self.synch_interval
+        )
 
     @api.model
     def _wake_up(self, at=None):
@@ -465,8 +531,20 @@ class IntegrationTableMapping(models.Model):
         """Synchronize what changed, in the background."""
         self.connection_id._check_manager()
         self._check_connected()
+        self.next_synch = False
         self._wake_up()
         return self.connection_id[:1]._notify_scheduled()
+
+    def action_try_filter(self):
+        """Ask Dataverse how many rows the filter lets take part."""
+        self.ensure_one()
+        self.connection_id._check_manager()
+        self._check_connected()
+        count = self.env["integration.engine.catalog"]._try_filter(self)
+        return self.connection_id._notify(
+            self.env._("The filter works"),
+            self.env._("%(count)s rows of Dataverse take part.", count=count),
+        )
 
     def action_run_full_synchronization(self):
         """Look at every record of both sides, in the background."""
@@ -480,6 +558,7 @@ class IntegrationTableMapping(models.Model):
         """The next run compares everything that takes part."""
         for mapping in self.sudo():
             self.env["integration.checkpoint"].sudo()._of(mapping)._forget()
+            mapping.next_synch = False
 
     def _check_connected(self):
         """Refuse to talk to a Dataverse that is not, or not now, to be talked to.
