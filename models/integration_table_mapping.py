@@ -134,6 +134,9 @@ class IntegrationTableMapping(models.Model):
     field_mapping_ids = fields.One2many(
         "integration.field.mapping", "mapping_id", string="Fields", copy=True
     )
+    problem = fields.Text(
+        compute="_compute_problem", help="What does not go together, as you choose."
+    )
     template_ids = fields.One2many(
         "integration.template", "mapping_id", string="Default Values", copy=True
     )
@@ -207,6 +210,12 @@ class IntegrationTableMapping(models.Model):
                 if mapping._origin
                 else False
             )
+
+    @api.depends("field_mapping_ids.problem")
+    def _compute_problem(self):
+        for mapping in self:
+            problems = mapping.field_mapping_ids.filtered("problem").mapped("problem")
+            mapping.problem = "\n".join(dict.fromkeys(problems))
 
     @api.constrains("synch_interval")
     def _check_synch_interval(self):

@@ -22,7 +22,8 @@ from .values import canonical
 NUMBERS = frozenset({"integer", "decimal", "money", "float"})
 #: what an Odoo integer field holds: a PostgreSQL integer
 WHOLE = range(-(2**31), 2**31)
-# Binary floats carry the traces of their arithmetic: 0.1 + 0.2 is meant as 0.3.
+# Binary floats carry the traces of their arithmetic: 0.1 + 0.2 is meant as 0.3. No
+# decimal column of Dataverse has more than ten places.
 NOISE = Decimal("1e-12")
 
 
@@ -47,6 +48,8 @@ def conversion(odoo: Kind, dataverse: Kind, zone: tzinfo = timezone.utc) -> Rule
     `zone`: where the people are whose days and wall clocks are meant.
     """
     here, there = odoo.name, dataverse.name
+    if here == there == "float" and odoo.digits == dataverse.digits:
+        return Same()
     if here in NUMBERS and there in NUMBERS:
         return Number(odoo, dataverse)
     if here == "text" and there in NUMBERS:
@@ -124,7 +127,7 @@ class Number(Rule):
                 raise Untranslatable(
                     _("the number %(value)s is too large for Odoo's field"), values[0]
                 )
-        elif Decimal(str(float(number))) != Decimal(str(number)):
+        elif Decimal(str(float(values[0]))) != Decimal(str(values[0])):
             # Odoo computes in binary floats, of some 15 digits.
             raise Untranslatable(
                 _("the number %(value)s has more digits than Odoo can hold"), values[0]
@@ -132,7 +135,10 @@ class Number(Rule):
         return (number,)
 
     def normal(self, value: Any) -> Any:
-        return value and _without_noise(Decimal(str(value)))
+        if value is None:
+            return None
+        number = Decimal(format(Decimal(str(value)), ".15g"))
+        return number if abs(number) > NOISE else Decimal(0)
 
     @staticmethod
     def _fit(value: Any, target: Kind) -> Any:
@@ -153,10 +159,6 @@ class Number(Rule):
         return canonical(
             str(fitting) if target.name != "integer" else int(fitting), target.name
         )
-
-
-def _without_noise(number: Decimal) -> Decimal:
-    return Decimal(format(number, ".15g"))
 
 
 class TextOfNumber(Rule):

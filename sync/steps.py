@@ -112,11 +112,14 @@ def trim() -> Step:
 
 def rounded(digits: int) -> Step:
     """A number with so many decimals, half up."""
-    return Step(
-        lambda number: canonical(str(number), "decimal", digits=digits),
-        form=True,
-        text=False,
-    )
+    return Step(lambda number: _decimal(number, digits), form=True, text=False)
+
+
+def _decimal(value: Any, digits: int | None = None) -> str:
+    try:
+        return canonical(str(value), "decimal", digits=digits)
+    except ValueError:
+        raise Untranslatable(_("'%(value)s' is not a number"), value) from None
 
 
 def substring(start: int, length: int) -> Step:
@@ -209,7 +212,10 @@ def date_format(form: str) -> Step:
         raise ValueError(_("Enter a format such as %d.%m.%Y."))
 
     def forward(value: str) -> str:
-        return datetime.fromisoformat(value.rstrip("Z")).strftime(form)
+        try:
+            return datetime.fromisoformat(value.rstrip("Z")).strftime(form)
+        except ValueError:
+            raise Untranslatable(_("'%(value)s' is not a date"), value) from None
 
     def back(text: str) -> str:
         try:
@@ -230,18 +236,13 @@ def number_format(digits: int, decimal_point: str, thousands: str) -> Step:
         raise ValueError(_("Decimals and thousands need different separators."))
 
     def forward(value: str) -> str:
-        plain = format(
-            Decimal(canonical(value, "decimal", digits=digits)), f",.{digits}f"
-        )
+        plain = format(Decimal(_decimal(value, digits)), f",.{digits}f")
         whole, _point, decimals = plain.partition(".")
         return whole.replace(",", thousands) + (decimals and decimal_point + decimals)
 
     def back(text: str) -> str:
         plain = text.replace(thousands, "") if thousands else text
-        try:
-            return canonical(plain.replace(decimal_point, "."), "decimal")
-        except ValueError:
-            raise Untranslatable(_("'%(value)s' is not a number"), text) from None
+        return _decimal(plain.replace(decimal_point, "."))
 
     return Step(forward, back)
 

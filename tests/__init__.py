@@ -5,6 +5,7 @@ from . import test_deletions
 from . import test_errors
 from . import test_histories
 from . import test_journal
+from . import test_mappings
 from . import test_matching
 from . import test_partner
 from . import test_sample
