@@ -113,9 +113,13 @@ class IntegrationPairing(models.AbstractModel):
         if not row.field_name:
             column = row._columns()[0]
             return table.columns[column].label or column
-        model_field = self._field(model, row.field_name)
-        label = model_field._description_string(self.env)
-        first, dot, _rest = row.field_name.partition(".")
+        return self._path_label(model, row.field_name)
+
+    @api.model
+    def _path_label(self, model, path):
+        """What people call a field: "Related Company / Name" for a path."""
+        label = self._field(model, path)._description_string(self.env)
+        first, dot, _rest = path.partition(".")
         if dot:
             label = f"{model._fields[first]._description_string(self.env)} / {label}"
         return label

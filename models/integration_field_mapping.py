@@ -85,11 +85,12 @@ class IntegrationFieldMapping(models.Model):
     def _compute_labels(self):
         """Names of field and column, from what is known without asking Dataverse."""
         catalog = self.env["integration.engine.catalog"]
+        pairing = self.env["integration.engine.pairing"]
         for line in self:
             line.field_label = line.column_label = line.column_type = False
-            field = line._odoo_field()
-            if field is not None:
-                line.field_label = field._description_string(self.env)
+            if line._odoo_field() is not None:
+                model = self.env[line.mapping_id.model]
+                line.field_label = pairing._path_label(model, line.field_name)
             columns = catalog._known_columns(line)
             if columns:
                 line.column_label = ", ".join(c.label or c.name for c in columns)
