@@ -3,7 +3,8 @@
 Change tracking takes no filter, so rows that changed are filtered when they arrive.
 Most filters are plain comparisons, which need no request; what depends on the server
 (collations, functions of Dataverse, related rows) is left undecided, and Dataverse is
-asked. Source: Dataverse Web API, "Filter rows using OData"; OData 4.01, URL conventions.
+asked. Source: Dataverse Web API, "Filter rows using OData"; OData 4.01, "URL
+conventions".
 """
 
 # This room knows no Odoo environment: the addon translates when it shows a sentence.

@@ -29,7 +29,7 @@ COMPILE_ASSETS = 'env["ir.qweb"]._pregenerate_assets_bundles()\nenv.cr.commit()\
 
 
 def template(odoo: Path) -> str:
-    """The name of a database with the apps of the tests installed and its assets compiled.
+    """The name of a database with `contacts,project` installed, its assets compiled.
 
     :param odoo: the folder that holds the package folder `odoo`; another one, or other
         libraries, lead to another template

@@ -203,7 +203,7 @@ class IntegrationCatalog(models.AbstractModel):
 
     @api.model
     def _fits(self, field, column):
-        """Whether a field and a column can go together at all, with or without a rule."""
+        """Whether a field and a column can go together without a rule."""
         pairing = self.env["integration.engine.pairing"]
         if column.type == "State":
             return field.type == "boolean"

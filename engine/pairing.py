@@ -315,7 +315,8 @@ class IntegrationPairing(models.AbstractModel):
     @api.model
     def _names(self, model_name):
         """``{reference: name}`` of all records of a small model, such as labels."""
-        records = self.env[model_name].sudo().with_context(lang="en_US").search([])
+        model = self.env[model_name].sudo().with_context(lang="en_US")
+        records = model.search([])  # pylint: disable=no-search-all
         return {
             f"{UNCOUPLED}{model_name},{record.id}": record.display_name
             for record in records

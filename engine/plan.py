@@ -5,8 +5,8 @@ from odoo.tools import SQL
 
 from .. import sync
 from ..sync.words import OTHER
-from .push import BACK_OFF
 from .pairing import Lookup
+from .push import BACK_OFF
 
 # More deletions than this stop and ask: rows of the mapping, and per cent of them.
 GUARD_ROWS, GUARD_SHARE = 10, 5

@@ -26,7 +26,7 @@ STEPS = {
     "title": lambda rule: sync.steps.title(),
     "trim": lambda rule: sync.steps.trim(),
     "round": lambda rule: sync.steps.rounded(rule.digits),
-    "substring": lambda rule: sync.steps.substring(rule.position, rule.length),
+    "substring": lambda rule: sync.steps.substring(rule.position, rule.characters),
     "replace": lambda rule: sync.steps.replace(rule.find or "", rule.text or ""),
     "alphanumeric": lambda rule: sync.steps.alphanumeric(),
     "split": lambda rule: sync.steps.split(rule.separator or "", rule.position),

@@ -154,7 +154,7 @@ class IntegrationFieldMapping(models.Model):
             return None
 
     def _direction(self):
-        """Where the row's value goes; a constant goes to the only side that is named."""
+        """Where the value goes; a constant goes to the only side that is named."""
         self.ensure_one()
         if self.constant_value:
             return "from_integration" if self.field_name else "to_integration"

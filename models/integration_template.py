@@ -8,7 +8,7 @@ from odoo.fields import Domain
 
 
 class IntegrationTemplate(models.Model):
-    """The first template whose filter the source record meets fills in what is empty."""
+    """The first template whose filter the source record meets is used."""
 
     _name = "integration.template"
     _description = "Default Values for New Records"

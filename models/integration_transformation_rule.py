@@ -55,14 +55,14 @@ class IntegrationTransformationRule(models.Model):
     separator = fields.Char(trim=False)
     thousands = fields.Char("Thousands Separator", trim=False)
     position = fields.Integer(default=1)
-    length = fields.Integer(help="0: all the rest.")
+    characters = fields.Integer(help="0: all the rest.")
     digits = fields.Integer("Decimals", default=2)
     line_ids = fields.One2many(
         "integration.transformation.rule.line", "rule_id", string="Table", copy=True
     )
     next_rule_id = fields.Many2one(
         "integration.transformation.rule",
-        string="Next Rule",
+        string="Then",
         ondelete="restrict",
         help="What happens to the result.",
     )
@@ -79,7 +79,7 @@ class IntegrationTransformationRule(models.Model):
         "separator",
         "thousands",
         "position",
-        "length",
+        "characters",
         "digits",
         "line_ids.odoo_value",
         "line_ids.dataverse_value",
@@ -127,7 +127,7 @@ class IntegrationTransformationRule(models.Model):
         "separator",
         "thousands",
         "position",
-        "length",
+        "characters",
         "digits",
         "line_ids",
         "next_rule_id",

@@ -66,7 +66,7 @@ def conversion(odoo: Kind, dataverse: Kind, zone: tzinfo = timezone.utc) -> Rule
 
 
 class Plain(Rule):
-    """Text as it is. What Odoo's field has no room for, or does not know, is refused."""
+    """Text as it is. What Odoo's field has no room for, or not knows, is refused."""
 
     def __init__(self, odoo: Kind):
         self._odoo = odoo
@@ -87,7 +87,8 @@ class Plain(Rule):
         if text and allowed is not None and text not in allowed:
             raise Untranslatable(
                 _(
-                    "Odoo's field does not know the choice '%(value)s'; use one of: %(allowed)s"
+                    "Odoo's field does not know the choice '%(value)s'; use one of: "
+                    "%(allowed)s"
                 ),
                 text,
                 allowed=", ".join(allowed),
@@ -183,7 +184,7 @@ class TextOfNumber(Rule):
 
 
 class Moment(Rule):
-    """Days, moments and wall clocks in each other's terms, as people in `zone` mean them.
+    """Days, moments and wall clocks in each other's terms, as meant in `zone`.
 
     A day is the day on which a moment falls there. A moment whose day already agrees is
     left as it is, so no time of day is lost. A wall clock shows each moment of the hour

@@ -46,6 +46,9 @@ class Step:
         return canonical(result, "text") if isinstance(result, str) else result
 
 
+_SAME = Same()
+
+
 class Chain(Rule):
     """Steps, and then what the types of field and column ask for (`inner`).
 
@@ -53,7 +56,7 @@ class Chain(Rule):
     """
 
     def __init__(
-        self, steps: Sequence[Step], inner: Rule = Same(), *, to_odoo_only: bool = False
+        self, steps: Sequence[Step], inner: Rule = _SAME, *, to_odoo_only: bool = False
     ):
         self._steps = tuple(steps)
         self._inner = inner
@@ -142,7 +145,7 @@ def alphanumeric() -> Step:
 
 
 def split(separator: str, position: int) -> Step:
-    """The `position`-th part (1 is the first, -1 the last); empty when there is none."""
+    """The `position`-th part (1 is the first, -1 the last); empty if there is none."""
     if not separator or not position:
         raise ValueError(_("Enter the separator, and which part to take."))
 
@@ -209,7 +212,7 @@ def table(pairs: Sequence[tuple[str, str]]) -> Step:
 def date_format(form: str) -> Step:
     """A day or a moment as text, in the directives of strftime: "%d.%m.%Y"."""
     if "%" not in form:
-        raise ValueError(_("Enter a format such as %d.%m.%Y."))
+        raise ValueError(_("Enter a format with a directive for each part."))
 
     def forward(value: str) -> str:
         try:

@@ -28,11 +28,18 @@ class MappingCase(DataverseCase):
         return self.env["integration.field.mapping"].pick_list(what, term, **values)
 
     def columns_of(self, table, term="", **chosen):
-        return [one["value"] for one in self.pick("columns", term, table=table, **chosen)]
+        return [
+            one["value"] for one in self.pick("columns", term, table=table, **chosen)
+        ]
 
     def add(self, mapping=None, **vals):
         return self.env["integration.field.mapping"].create(
             {"mapping_id": (mapping or self.customers).id, **vals}
+        )
+
+    def line_of(self, field_name):
+        return self.customers.field_mapping_ids.filtered(
+            lambda line: line.field_name == field_name
         )
 
     def rule(self, code, **vals):
@@ -77,7 +84,7 @@ class TestPickLists(MappingCase):
             )
 
     def test_names_types_and_tracking_are_told_without_a_request(self):
-        line = self.customers.field_mapping_ids.filtered(lambda one: one.field_name == "ref")
+        line = self.line_of("ref")
         requests = self.env["integration.engine.gateway"]._client(self.connection)
         before = requests.requests
         self.assertEqual(line.column_label, "Account Number")
@@ -119,7 +126,9 @@ class TestRefused(MappingCase):
             "has no column 'colour'", field_name="barcode", integration_column="colour"
         )
         self.refused(
-            "Contact has no field 'colour'", field_name="colour", integration_column="fax"
+            "Contact has no field 'colour'",
+            field_name="colour",
+            integration_column="fax",
         )
         self.refused(
             "has no field 'name.x'", field_name="name.x", integration_column="fax"
@@ -283,7 +292,7 @@ class TestRules(MappingCase):
 
     def test_a_rule_works_both_ways(self):
         rule = self.rule("prefix", text="DK-")
-        line = self.customers.field_mapping_ids.filtered(lambda one: one.field_name == "ref")
+        line = self.line_of("ref")
         line.transformation_rule_id = rule
         partner = self.company(ref="10")
         self.synchronize(self.customers)
@@ -366,7 +375,8 @@ class TestOptions(MappingCase):
         line.action_options()
         accounting = line.option_ids.filtered(lambda one: one.label == "Accounting")
         self.assertEqual(
-            self.env["res.partner.industry"].browse(accounting.res_id).name, "Accounting"
+            self.env["res.partner.industry"].browse(accounting.res_id).name,
+            "Accounting",
         )
         line.action_create_missing_records()
         self.assertTrue(all(line.option_ids.mapped("res_id")))
@@ -382,9 +392,7 @@ class TestOptions(MappingCase):
         )
 
     def test_tags_by_their_names(self):
-        self.customers.field_mapping_ids.filtered(
-            lambda one: one.field_name == "comment"
-        ).enabled = False
+        self.line_of("comment").enabled = False
         self.line.write({"direction": "bidirectional", "enabled": True})
         blue, round_ = self.env["res.partner.category"].create(
             [{"name": "Blue"}, {"name": "Round"}]
@@ -571,7 +579,7 @@ class TestValues(MappingCase):
         fields_ = [*(pair[0] for pair in self.PAIRS), "name", "comment"]
         before = partners.read(fields_)
         self.assertEqual(self.synchronize(self.customers)["failed"], 0)
-        for partner, values in zip(partners, self.LIMITS, strict=True):
+        for partner in partners:
             row = self.person.read(
                 "account",
                 self.coupled(partner),

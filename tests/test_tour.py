@@ -133,9 +133,7 @@ class TestTour(DataverseCase, HttpCase):
         counters = mapping.synchronize()
         self.assertEqual(counters["state"], "done", counters["message"])
         task = self.env["project.task"].search([("name", "=", "Call back")])
-        self.assertEqual(
-            str(task.description), "<p>First line</p><p>Second line</p>"
-        )
+        self.assertEqual(str(task.description), "<p>First line</p><p>Second line</p>")
         self.assertEqual(str(task.date_deadline), "2026-07-01 10:00:00")
         self.assertFalse(self.env["project.task"].search([("name", "=", "Done")]))
 

@@ -53,7 +53,11 @@ def test_a_step(step, value, expected):
         (steps.table([("a", "1"), ("b", "1")]), "1", "a"),
         (steps.number_format(2, ",", "."), "-1.234,50", "-1234.5"),
         (steps.date_format("%d.%m.%Y"), "01.02.2026", "2026-02-01"),
-        (steps.date_format("%d.%m.%Y %H:%M"), "01.02.2026 08:30", "2026-02-01T08:30:00Z"),
+        (
+            steps.date_format("%d.%m.%Y %H:%M"),
+            "01.02.2026 08:30",
+            "2026-02-01T08:30:00Z",
+        ),
         (steps.upper(), "Ab", "AB"),
     ],
 )
@@ -111,7 +115,9 @@ def test_forms_make_no_difference():
     rule = chain(steps.trim(), steps.upper())
     assert rule.normal(" a ") == rule.normal("A") == "A"
     line = Line("x", ("f",), ("c",), rule)
-    assert line.agrees({"odoo": {"f": "acme"}, "dataverse": {"c": "ACME"}}, "bidirectional")
+    assert line.agrees(
+        {"odoo": {"f": "acme"}, "dataverse": {"c": "ACME"}}, "bidirectional"
+    )
 
 
 def test_steps_and_then_the_types():

@@ -67,7 +67,10 @@ def verdict(text, **values):
         ("parentcustomerid_account/name eq 'x'", None),
         ("statecode in (0,2)", True),
         ("statecode in (1,2)", False),
-        ("Microsoft.Dynamics.CRM.LastXDays(PropertyName='createdon',PropertyValue=7)", None),
+        (
+            "Microsoft.Dynamics.CRM.LastXDays(PropertyName='createdon',PropertyValue=7)",
+            None,
+        ),
         ("contact_customer_accounts/any(o:o/revenue gt 5)", None),
         ("statecode eq 1 and lastname eq 'AERØ'", False),
         ("statecode eq 0 or Microsoft.Dynamics.CRM.Today(PropertyName='x')", True),
@@ -126,13 +129,33 @@ def test_mistakes_are_named(text, sentence):
     assert caught.value.template % caught.value.facts == str(caught.value)
 
 
-@given(st.text(max_size=60) | st.lists(
-    st.sampled_from(
-        ["(", ")", "and", "or", "not", "statecode", "eq", "0", "'x'", "null", "in", ",",
-         "contains", "lastname", "any", "/", ":"]
-    ),
-    max_size=14,
-).map(" ".join))
+@given(
+    st.text(max_size=60)
+    | st.lists(
+        st.sampled_from(
+            [
+                "(",
+                ")",
+                "and",
+                "or",
+                "not",
+                "statecode",
+                "eq",
+                "0",
+                "'x'",
+                "null",
+                "in",
+                ",",
+                "contains",
+                "lastname",
+                "any",
+                "/",
+                ":",
+            ]
+        ),
+        max_size=14,
+    ).map(" ".join)
+)
 def test_whatever_is_typed_is_read_or_refused(text):
     try:
         result = read_filter(text, TABLE).matches(ROW)
