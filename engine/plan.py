@@ -382,6 +382,7 @@ class IntegrationPlan(models.AbstractModel):
                 item,
                 "dependency" if waits else "permanent",
                 sentence,
+                code="option" if line and isinstance(line.rule, sync.Choice) else False,
                 field_name=line.fields[0] if line and line.fields else problem.group,
             )
 

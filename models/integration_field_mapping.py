@@ -187,13 +187,15 @@ class IntegrationFieldMapping(models.Model):
                     {
                         "connection_id": connection.id,
                         "integration_table": table,
-                        "model_id": self.env["ir.model"]._get_id(model),
+                        "model_id": model and self.env["ir.model"]._get_id(model),
                     }
                 ),
             }
         )
         if what == "columns":
             return catalog._columns(connection, table, term, line._odoo_field())
+        if model not in self.env:
+            raise UserError(self.env._("Choose the Odoo model first."))
         return catalog._fields_of(
             self.env[model],
             FORBIDDEN_FIELDS,
@@ -204,6 +206,7 @@ class IntegrationFieldMapping(models.Model):
     def action_options(self):
         """Open the list of what stands for what, with the options that are known."""
         self.ensure_one()
+        self.mapping_id.connection_id._check_manager()
         self.env["integration.option.mapping"]._read_options(self)
         return {
             "type": "ir.actions.act_window",
@@ -225,6 +228,7 @@ class IntegrationFieldMapping(models.Model):
     def action_create_missing_records(self):
         """Create an Odoo record for each option that has none."""
         self.ensure_one()
+        self.mapping_id.connection_id._check_manager()
         self.option_ids._create_records()
         return self.action_options()
 

@@ -391,9 +391,12 @@ class IntegrationTableMapping(models.Model):
             .search([("connection_id", "=", connection.id)])
             .mapped("name")
         )
+        # The oldest rule of a kind is the one that was delivered.
         rules = {
             rule.code: rule.id
-            for rule in self.env["integration.transformation.rule"].search([])
+            for rule in self.env["integration.transformation.rule"].search(
+                [], order="id desc"
+            )
         }
         return self.create(
             [

@@ -6,6 +6,7 @@ from odoo import fields
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tests import new_test_user, tagged
 
+from .. import dataverse
 from .common import DataverseCase
 
 
@@ -362,10 +363,9 @@ class TestOptions(MappingCase):
         partner.type = "invoice"
         counters = self.synchronize(self.customers)
         self.assertEqual(counters["failed"], 1, counters)
-        self.assertIn(
-            "no choice in Dataverse is mapped to 'invoice'",
-            self.customers.error_ids.mapped("message")[0],
-        )
+        (error,) = self.customers.error_ids
+        self.assertIn("no choice in Dataverse is mapped to 'invoice'", error.message)
+        self.assertEqual(error.action_map_options()["res_id"], line.id)
 
     def test_records_by_options(self):
         self.env["res.partner.industry"].create({"name": "Accounting"})
@@ -496,6 +496,54 @@ class TestFilterAndSchedule(MappingCase):
         self.assertFalse(asked)
         self.assertEqual(self.partner_of(inside).name, "In")
         self.assertFalse(self.partner_of(outside))
+
+    def test_what_is_told_here_dataverse_tells_too(self):
+        """No answer of ours differs from the one of the server."""
+        for name, code, city, revenue in (
+            ("Acme", 3, "Odense", 10.5),
+            ("ACME Ltd", 1, None, 0.0),
+            ("Ærø", None, "odense", None),
+            ("O'Hara 100%", 3, "Ribe", 99.99),
+        ):
+            self.person.create(
+                "account",
+                name=name,
+                customertypecode=code,
+                address1_city=city,
+                revenue=revenue,
+            )
+        table = self.person._table("account")
+        columns = ["name", "customertypecode", "address1_city", "revenue"]
+        (rows,) = self.person.client.query(table, columns)
+        decided = 0
+        for text in (
+            "customertypecode eq 3",
+            "customertypecode ne 3",
+            "customertypecode eq null",
+            "revenue gt 10 and revenue lt 50",
+            "revenue ge 99.99 or address1_city eq null",
+            "not (customertypecode eq 3)",
+            "name eq 'Acme'",
+            "name eq 'acme'",
+            "name eq 'O''Hara 100%'",
+            "contains(name,'cm')",
+            "startswith(name,'A')",
+            "endswith(name,'d') or customertypecode in (1,2)",
+            "address1_city ne null and not contains(address1_city,'dens')",
+            "_parentaccountid_value eq null",
+        ):
+            found = {
+                row.id
+                for page in self.person.client.query(table, columns, filter=text)
+                for row in page
+            }
+            row_filter = dataverse.read_filter(text, table)
+            for row in rows:
+                verdict = row_filter.matches({"parentaccountid": None, **row.values})
+                decided += verdict is not None
+                if verdict is not None:
+                    self.assertEqual(verdict, row.id in found, (text, row.values))
+        self.assertGreater(decided, 30)
 
     def test_what_cannot_be_told_is_asked(self):
         self.customers.integration_filter = "contains(name,'acme')"

@@ -148,3 +148,36 @@ class TestTour(DataverseCase, HttpCase):
             self.person.read("task", self.coupled(mine, mapping), "subject"),
             {"subject": "From Odoo"},
         )
+
+    def test_try_a_rule(self):
+        rules = self.env["integration.transformation.rule"]
+        prefix = rules.create({"name": "Euro", "code": "prefix", "text": "EUR "})
+        rule = rules.create(
+            {
+                "name": "Amount as text",
+                "code": "number_format",
+                "separator": ",",
+                "thousands": ".",
+                "next_rule_id": prefix.id,
+            }
+        )
+        self.start_tour(
+            f"/odoo/dataverse-transformation-rules/{rule.id}", "dataverse_sync_try_rule"
+        )
+
+    def test_map_options(self):
+        self.env["integration.field.mapping"].create(
+            {
+                "mapping_id": self.customers.id,
+                "field_name": "type",
+                "integration_column": "customertypecode",
+                "enabled": False,
+                "sequence": -1,
+            }
+        )
+        # What is known about the table tells that the column is a choice.
+        self.synchronize(self.customers)
+        self.start_tour(
+            f"/odoo/dataverse-mappings/{self.customers.id}",
+            "dataverse_sync_map_options",
+        )

@@ -295,3 +295,40 @@ tours.add("dataverse_sync_map_tasks", {
         toast("1 rows of Dataverse take part"),
     ],
 });
+
+tours.add("dataverse_sync_try_rule", {
+    steps: () => [
+        {
+            content: "type a value",
+            trigger: "div[name=test_value] input",
+            run: "edit 12.5",
+        },
+        { trigger: "div[name=name] input", run: "click" },
+        {
+            content: "see what the rule makes of it",
+            trigger: "div[name=test_result]:contains('EUR 12,50')",
+        },
+        {
+            content: "and what comes back",
+            trigger: "div[name=test_back]:contains('12.5')",
+        },
+    ],
+});
+
+tours.add("dataverse_sync_map_options", {
+    steps: () => [
+        {
+            content: "open the options of the choice",
+            trigger: "div[name=field_mapping_ids] button[name=action_options]:visible",
+            run: "click",
+        },
+        {
+            content: "they are listed by their labels",
+            trigger: ".modal div[name=option_ids] tr:contains(Customer)",
+        },
+        {
+            content: "and those of the same name are mapped",
+            trigger: ".modal div[name=option_ids] tr:contains(Other):contains(other)",
+        },
+    ],
+});
