@@ -306,16 +306,29 @@ class IntegrationCapture(models.AbstractModel):
     def _filter(self, session, items):
         """Mark the rows that the Dataverse filter leaves out.
 
-        Change tracking takes no filter. Dataverse itself is asked, so that the filter
-        means here exactly what it means there.
+        Change tracking takes no filter. What cannot be told here for certain Dataverse
+        itself is asked, so that the filter means exactly what it means there.
         """
-        condition = session.mapping.integration_filter
         present = [item for item in items if item.seen_dataverse and item.dataverse]
-        if not condition or not present:
+        if not session.mapping.integration_filter or not present:
             return
+        row_filter = self.env["integration.engine.schema"]._row_filter(
+            session.mapping, session.table
+        )
+        undecided = []
+        for item in present:
+            verdict = row_filter.matches(item.dataverse) if row_filter else None
+            item.outside_dataverse = verdict is False
+            if verdict is None:
+                undecided.append(item)
+        self._ask_filter(session, undecided)
+
+    @api.model
+    def _ask_filter(self, session, items):
+        """Have Dataverse say which rows its filter leaves out."""
         table = session.table
         inside = set()
-        ids = [item.external_id for item in present]
+        ids = [item.external_id for item in items]
         for start in range(0, len(ids), IDS_PER_REQUEST):
             chosen = dataverse.query.any_of(
                 table.columns[table.primary_id], ids[start : start + IDS_PER_REQUEST]
@@ -323,10 +336,12 @@ class IntegrationCapture(models.AbstractModel):
             for page in session.client.query(
                 table,
                 [table.primary_id],
-                filter=dataverse.query.and_(chosen, f"({condition})"),
+                filter=dataverse.query.and_(
+                    chosen, f"({session.mapping.integration_filter})"
+                ),
             ):
                 inside.update(row.id for row in page)
-        for item in present:
+        for item in items:
             item.outside_dataverse = item.external_id not in inside
 
     # -- making canonical -------------------------------------------------------------

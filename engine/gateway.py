@@ -173,11 +173,12 @@ class IntegrationGateway(models.AbstractModel):
             .search([("connection_id", "=", connection.id), ("name", "=", name)])
         )
         oldest = fields.Datetime.now() - SCHEMA_IS_FRESH
-        if stored and not refresh and stored.refreshed_at > oldest:
+        if stored.definition and not refresh and stored.refreshed_at > oldest:
             return dataverse.Table.from_dict(stored.definition)
         table = self._client(connection).table(name)
         vals = {
             "label": table.label,
+            "change_tracking": table.change_tracking,
             "definition": table.to_dict(),
             "refreshed_at": fields.Datetime.now(),
         }

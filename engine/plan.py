@@ -4,8 +4,8 @@ from odoo import api, models
 
 from .. import sync
 from ..sync.words import OTHER
+from .pairing import Lookup
 from .push import BACK_OFF
-from .schema import Lookup
 
 
 class IntegrationPlan(models.AbstractModel):
@@ -152,6 +152,7 @@ class IntegrationPlan(models.AbstractModel):
         inactive = odoo.get("active") is False and item.coupling is None
         item.values = values
         item.groups = tuple(group for group in groups if group.key not in broken)
+        self.env["integration.engine.defaults"]._fill(session, item, OTHER[source])
         self._report_problems(session, item, problems)
         missing = [
             session.schema.labels[group.key]
@@ -359,13 +360,16 @@ class IntegrationPlan(models.AbstractModel):
                 )
             else:
                 sentence = self.env._(
-                    "'%(name)s': %(sentence)s.", name=name, sentence=problem.sentence
+                    "'%(name)s': %(sentence)s.",
+                    name=name,
+                    sentence=self.env["integration.engine.rules"]._sentence(problem),
                 )
             self._fail(
                 session,
                 item,
                 "dependency" if waits else "permanent",
                 sentence,
+                code="option" if line and isinstance(line.rule, sync.Choice) else False,
                 field_name=line.fields[0] if line and line.fields else problem.group,
             )
 

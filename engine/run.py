@@ -421,13 +421,32 @@ class IntegrationRun(models.AbstractModel):
     def _in_order(self, mappings):
         """Mappings so that those that others refer to come first."""
         ordered = mappings.sorted(lambda m: (m.sequence, m.id))
-        nodes = [mapping.id for mapping in ordered]
-        depends = {
-            mapping.id: {other.id for other in ordered if mapping._refers_to(other)}
-            for mapping in ordered
-        }
-        order, _broken = sync.topological(nodes, depends)
+        depends = {m.id: self._needed_by(m, ordered).ids for m in ordered}
+        order, _broken = sync.topological(ordered.ids, depends)
         return mappings.browse(order)
+
+    @api.model
+    def _needed_by(self, mapping, others):
+        """Those of ``others`` that couple what the lookups of a mapping point to."""
+        fields = self.env[mapping.model]._fields
+        names = (
+            mapping.sudo().field_mapping_ids.filtered("enabled").mapped("field_name")
+        )
+        comodels = {
+            fields[name].comodel_name
+            for name in names
+            if name in fields and fields[name].type == "many2one"
+        }
+        # Two mappings of one model refer to each other by the same field: between them
+        # the sequence decides.
+        return others.filtered(
+            lambda other: (
+                other.model in comodels
+                and other.connection_id == mapping.connection_id
+                and other != mapping
+                and (other.model != mapping.model or other.sequence < mapping.sequence)
+            )
+        )
 
     @api.model
     def _look_at(self, session, couplings, prefer):

@@ -3,6 +3,8 @@ from . import integration_table
 from . import integration_transformation_rule
 from . import integration_table_mapping
 from . import integration_field_mapping
+from . import integration_option_mapping
+from . import integration_template
 from . import integration_about_record
 from . import integration_difference
 from . import integration_coupling

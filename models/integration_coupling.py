@@ -162,7 +162,9 @@ class IntegrationCoupling(models.Model):
             fetch=True,
         )
         mapping.invalidate_recordset(["coupling_ids"], flush=False)
-        self.env[mapping.model].invalidate_model(["coupling_ids"], flush=False)
+        model = self.env[mapping.model]
+        if "coupling_ids" in model._fields:
+            model.invalidate_model(["coupling_ids"], flush=False)
         return self.browse(row[0] for row in rows)
 
     # -- access -----------------------------------------------------------------------

@@ -74,15 +74,14 @@ class IntegrationFullSync(models.Model):
         mappings = self.env["integration.table.mapping"].search(
             [("connection_id.state", "=", "connected")]
         )
+        run = self.env["integration.engine.run"]
         ordered = mappings._in_run_order()
         known = {row.mapping_id: row for row in self.search([])}
         rows = self.browse()
         for sequence, mapping in enumerate(ordered):
             row = known.get(mapping) or self.create({"mapping_id": mapping.id})
             row.sequence = sequence
-            row.after_ids = ordered[:sequence].filtered(
-                lambda other, mapping=mapping: mapping._refers_to(other)
-            )
+            row.after_ids = run._needed_by(mapping, ordered[:sequence])
             if row.state not in (*ACTIVE, "paused"):
                 row._recommend()
             rows |= row

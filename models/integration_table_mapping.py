@@ -154,8 +154,32 @@ class IntegrationTableMapping(models.Model):
         help="Every night all records of both sides are compared: it finds what no "
         "journal tells, such as computed fields and writes past Odoo.",
     )
+    synch_interval = fields.Integer(
+        "Synchronize Every",
+        help="Minutes between two scheduled synchronizations. 0: each time the "
+        "scheduled action runs.",
+    )
+    event_driven = fields.Boolean(
+        "When Something Changed",
+        default=True,
+        help="Odoo changes are sent the next time the scheduled action runs, without "
+        "waiting for the interval.",
+    )
+    next_synch = fields.Datetime("Next Synchronization", readonly=True, copy=False)
+    needed_mapping_ids = fields.Many2many(
+        "integration.table.mapping",
+        string="Runs After",
+        compute="_compute_needed_mapping_ids",
+        help="The lookups among the fields point to records of these mappings.",
+    )
     field_mapping_ids = fields.One2many(
         "integration.field.mapping", "mapping_id", string="Fields", copy=True
+    )
+    problem = fields.Text(
+        compute="_compute_problem", help="What does not go together, as you choose."
+    )
+    template_ids = fields.One2many(
+        "integration.template", "mapping_id", string="Default Values", copy=True
     )
     coupling_ids = fields.One2many(
         "integration.coupling", "mapping_id", string="Couplings"
@@ -253,6 +277,27 @@ class IntegrationTableMapping(models.Model):
                 ]
             )
 
+    @api.depends("field_mapping_ids.field_name", "field_mapping_ids.enabled", "model")
+    def _compute_needed_mapping_ids(self):
+        for mapping in self:
+            others = self.search([("connection_id", "=", mapping.connection_id.id)])
+            mapping.needed_mapping_ids = (
+                self.env["integration.engine.run"]._needed_by(mapping._origin, others)
+                if mapping._origin
+                else False
+            )
+
+    @api.depends("field_mapping_ids.problem")
+    def _compute_problem(self):
+        for mapping in self:
+            problems = mapping.field_mapping_ids.filtered("problem").mapped("problem")
+            mapping.problem = "\n".join(dict.fromkeys(problems))
+
+    @api.constrains("synch_interval")
+    def _check_synch_interval(self):
+        if any(mapping.synch_interval < 0 for mapping in self):
+            raise ValidationError(self.env._("An interval cannot be negative."))
+
     @api.constrains("model_id")
     def _check_model(self):
         for mapping in self:
@@ -289,6 +334,12 @@ class IntegrationTableMapping(models.Model):
                         error=error,
                     )
                 ) from error
+
+    @api.constrains("integration_filter", "integration_table", "connection_id")
+    def _check_with_table(self):
+        """Refuse what cannot work, as far as it is known without asking Dataverse."""
+        for mapping in self:
+            self.env["integration.engine.schema"]._check(mapping)
 
     def _check_coupled(self, vals):
         """Couplings mean nothing in another model, table or organization."""
@@ -438,9 +489,12 @@ class IntegrationTableMapping(models.Model):
         :param names: only these of them
         :return: the new mappings
         """
+        # The oldest rule of a kind is the one that was delivered.
         rules = {
             rule.code: rule.id
-            for rule in self.env["integration.transformation.rule"].search([])
+            for rule in self.env["integration.transformation.rule"].search(
+                [], order="id desc"
+            )
         }
         return self.create(
             [
@@ -542,22 +596,6 @@ class IntegrationTableMapping(models.Model):
         """Parents before children, by the lookups between the mappings."""
         return self.env["integration.engine.run"]._in_order(self)
 
-    def _refers_to(self, other):
-        """Whether records of this mapping refer to records of the other one.
-
-        Two mappings of one model refer to each other by the same field: between them
-        the sequence decides.
-        """
-        self.ensure_one()
-        if other.connection_id != self.connection_id or other.sequence >= self.sequence:
-            return False
-        model_fields = self.env[self.model]._fields
-        return any(
-            model_fields[name].comodel_name == other.model
-            for name in self.sudo().field_mapping_ids.mapped("field_name")
-            if name in model_fields and model_fields[name].type == "many2one"
-        )
-
     def _run_scheduled(self):
         """What the scheduled action does with one mapping."""
         full = self.env["integration.full.sync"]._of(self)
@@ -574,11 +612,34 @@ class IntegrationTableMapping(models.Model):
         cron._commit_progress(remaining=len(mappings))
         for mapping in mappings._in_run_order():
             # An earlier mapping may have been told to stop.
-            if mapping.connection_id._is_usable():
+            if mapping.connection_id._is_usable() and mapping._is_due():
+                mapping._plan_next()
                 mapping._run_scheduled()
             if not cron._commit_progress(1):
                 self._wake_up()
                 break
+
+    def _is_due(self):
+        """Whether the scheduled action has something to do for the mapping now."""
+        self.ensure_one()
+        if not self.next_synch or self.next_synch <= fields.Datetime.now():
+            return True
+        if self.env["integration.full.sync"]._of(self):
+            return True
+        # What a person asked for, or an earlier run left, stands in the inbox.
+        if self.env["integration.inbox"]._count(self):
+            return True
+        return self.event_driven and bool(
+            self.env["integration.journal"]
+            .sudo()
+            .search_count([("res_model", "=", self.model)], limit=1)
+        )
+
+    def _plan_next(self):
+        """The interval begins with the run, so that a long one does not shift it."""
+        self.next_synch = self.synch_interval and fields.Datetime.add(
+            fields.Datetime.now(), minutes=self.synch_interval
+        )
 
     @api.model
     def _cron_compare(self):
@@ -597,6 +658,7 @@ class IntegrationTableMapping(models.Model):
         """Synchronize what changed, in the background."""
         self.connection_id._check_manager()
         self._check_connected()
+        self.next_synch = False
         self._wake_up()
         return self.connection_id[:1]._notify_scheduled()
 
@@ -606,6 +668,17 @@ class IntegrationTableMapping(models.Model):
         self.connection_id._check_manager()
         self._check_connected()
         return self.env["integration.preview"]._make(self)._open()
+
+    def action_try_filter(self):
+        """Ask Dataverse how many rows the filter lets take part."""
+        self.ensure_one()
+        self.connection_id._check_manager()
+        self._check_connected()
+        count = self.env["integration.engine.catalog"]._try_filter(self)
+        return self.connection_id._notify(
+            self.env._("The filter works"),
+            self.env._("%(count)s rows of Dataverse take part.", count=count),
+        )
 
     def action_run_full_synchronization(self):
         """Look at every record of both sides, in the background."""
@@ -619,6 +692,7 @@ class IntegrationTableMapping(models.Model):
         """The next run compares everything that takes part."""
         for mapping in self.sudo():
             self.env["integration.checkpoint"].sudo()._of(mapping)._request_compare()
+            mapping.next_synch = False
 
     def _check_connected(self):
         """Refuse to talk to a Dataverse that is not, or not now, to be talked to.

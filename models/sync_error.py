@@ -264,6 +264,16 @@ class SyncError(models.Model):
         record = self.env[self.res_model].browse(self.res_id)
         return self.env["integration.coupling"].action_set_up_coupling_of(record)
 
+    def action_map_options(self):
+        """Say which record or value stands for the option that this error misses."""
+        self.ensure_one()
+        lines = self.mapping_id.field_mapping_ids.filtered(
+            lambda line: line.field_name == self.field_name
+        )
+        if not lines:
+            raise UserError(self.env._("This field is not mapped any more."))
+        return lines[:1].action_options()
+
     def action_delete_coupling(self):
         """Delete the couplings of these errors; the records stay."""
         self._check_records()

@@ -1,13 +1,15 @@
 """The brain: what to do, decided by pure functions on plain data.
 
 No Odoo, no HTTP, no clock. Read in this order: `values` (one form for each value),
-`transform` and `geography` (one side's values in the other's terms), `lines` (the lines
-of the field mapping, and the groups they form), `base` (what both sides last agreed
-on), `plan` (the decision), `undo` (the way back), `match` (which records belong together), `order` (what must
-come first).
+`transform`, `convert`, `steps` and `geography` (one side's values in the other's
+terms), `lines` (the lines of the field mapping, and the groups they form), `base` (what
+both sides last agreed on), `plan` (the decision), `undo` (the way back), `match` (which
+records belong together), `order` (what must come first).
 """
 
+from . import steps
 from .base import Base
+from .convert import Kind, conversion
 from .geography import Country, State
 from .lines import Group, Line, group_lines
 from .match import Ambiguous, Criterion, Duplicates, Matching, Pair, match
@@ -27,12 +29,15 @@ from .plan import (
     plan_create,
     plan_fields,
 )
+from .steps import Chain, Join, Step
 from .transform import (
     Active,
     Choice,
+    Choices,
     Constant,
     Email,
     Html,
+    Labels,
     PersonName,
     Phone,
     Rule,
@@ -48,7 +53,9 @@ __all__ = [
     "Active",
     "Ambiguous",
     "Base",
+    "Chain",
     "Choice",
+    "Choices",
     "Constant",
     "Country",
     "Criterion",
@@ -60,6 +67,9 @@ __all__ = [
     "FieldPlan",
     "Group",
     "Html",
+    "Join",
+    "Kind",
+    "Labels",
     "Line",
     "Loser",
     "Matching",
@@ -72,10 +82,12 @@ __all__ = [
     "Rule",
     "Same",
     "State",
+    "Step",
     "Text",
     "Untranslatable",
     "Url",
     "canonical",
+    "conversion",
     "decide_field",
     "decide_record",
     "decide_uncoupled",
@@ -88,5 +100,6 @@ __all__ = [
     "plan_create",
     "plan_fields",
     "plan_restoration",
+    "steps",
     "topological",
 ]

@@ -296,13 +296,16 @@ class Drift:
 class Problem:
     """A value of `line` in `group` that has no counterpart; `sentence` says what to do.
 
-    Nothing is written for the group, and its base stays.
+    `template` and `facts` are the sentence for other languages. Nothing is written for
+    the group, and its base stays.
     """
 
     group: str
     sentence: str
     value: Any
     line: str | None = None
+    template: str = field(default="", compare=False)
+    facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass
@@ -554,4 +557,11 @@ def _add_write(
 
 
 def _problem(group: Group, problem: Untranslatable) -> Problem:
-    return Problem(group.key, problem.sentence, problem.value, problem.line)
+    return Problem(
+        group.key,
+        problem.sentence,
+        problem.value,
+        problem.line,
+        problem.template,
+        problem.facts,
+    )

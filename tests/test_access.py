@@ -22,6 +22,10 @@ USER = {
     "integration.table.mapping": READ,
     "integration.field.mapping": READ,
     "integration.transformation.rule": READ,
+    "integration.transformation.rule.line": READ,
+    "integration.option.mapping": READ,
+    "integration.template": READ,
+    "integration.template.line": READ,
     "integration.coupling": READ,
     "integration.conflict": READ,
     "integration.sync.job": READ,
@@ -32,6 +36,10 @@ MANAGER = {
     "integration.table.mapping": ALL,
     "integration.field.mapping": ALL,
     "integration.transformation.rule": ALL,
+    "integration.transformation.rule.line": ALL,
+    "integration.option.mapping": ALL,
+    "integration.template": ALL,
+    "integration.template.line": ALL,
     "integration.coupling": READ,
     "integration.conflict": READ,
     "integration.sync.job": READ | {"unlink"},
@@ -71,7 +79,9 @@ OF_MANAGERS = {
         "action_match_based_coupling",
         "action_find_deleted",
         "action_delete_couplings",
+        "action_try_filter",
     },
+    "integration.field.mapping": {"action_options", "action_create_missing_records"},
 }
 # Opening a list reveals nothing: the list has access rights of its own.
 OPENS_A_LIST = {
@@ -193,6 +203,7 @@ class TestMatrix(AccessCase):
             partner.coupling_ids,
             self.env["sync.error"].search([], limit=1),
             self.customers.job_ids[:1],
+            self.customers.field_mapping_ids[:1],
         ]
 
     def test_outsiders_press_no_button(self):
@@ -407,6 +418,16 @@ class TestCompanies(AccessCase):
         self.company(name="A" * 161)
         self.synchronize(self.customers)
         self.env["integration.inbox"]._put_hints(self.customers, res_ids=[1])
+        self.env["integration.option.mapping"].create(
+            {"field_mapping_id": self.customers.field_mapping_ids[0].id, "option": 1}
+        )
+        self.env["integration.template"].create(
+            {
+                "name": "Defaults",
+                "mapping_id": self.customers.id,
+                "line_ids": [(0, 0, {"name": "city", "value": "Odense"})],
+            }
+        )
         self.connection.company_id = self.other
         self.env.flush_all()
         self.env.invalidate_all()
@@ -420,6 +441,9 @@ class TestCompanies(AccessCase):
                 "integration.sync.job",
                 "sync.error",
                 "integration.field.mapping",
+                "integration.option.mapping",
+                "integration.template",
+                "integration.template.line",
             ):
                 with self.subTest(name, role=role):
                     model = self.env[name].with_user(self.people[role])

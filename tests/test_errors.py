@@ -279,7 +279,7 @@ class TestValues(ErrorCase):
         self.company()
         self.synchronize(self.customers)
         error = self.assertError(
-            "permanent", "'Relationship Type' has no option 99. Check the option"
+            "permanent", "'99' is none of the values of 'customertypecode'"
         )
         self.customers.field_mapping_ids.filtered("constant_value")[-1:].write(
             {"constant_value": "3"}

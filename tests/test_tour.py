@@ -184,3 +184,69 @@ class TestTour(DataverseCase, HttpCase):
         self.start_tour(
             "/odoo/dataverse-full-synchronization", "dataverse_sync_setup_done"
         )
+
+    def test_map_a_model_from_the_screen(self):
+        """A model without default mapping is mapped, with no line of code."""
+        self.assertIn("project.task", self.env, "the app Project is not installed")
+        self.person.create("task", subject="Done", percentcomplete=100)
+        row_id = self.person.create(
+            "task",
+            subject="Call back",
+            description="First line\nSecond line",
+            scheduledend="2026-07-01T10:00:00Z",
+            percentcomplete=50,
+        )
+        self.start_tour("/odoo/dataverse-mappings", "dataverse_sync_map_tasks")
+        mapping = self.env["integration.table.mapping"].search([("name", "=", "TASK")])
+        self.assertEqual(mapping.integration_filter, "percentcomplete lt 100")
+        counters = mapping.synchronize()
+        self.assertEqual(counters["state"], "done", counters["message"])
+        task = self.env["project.task"].search([("name", "=", "Call back")])
+        self.assertEqual(str(task.description), "<p>First line</p><p>Second line</p>")
+        self.assertEqual(str(task.date_deadline), "2026-07-01 10:00:00")
+        self.assertFalse(self.env["project.task"].search([("name", "=", "Done")]))
+
+        task.write({"name": "Called back", "date_deadline": "2026-12-24 08:30:00"})
+        mine = self.env["project.task"].create({"name": "From Odoo"})
+        mapping.synchronize()
+        self.assertEqual(
+            self.person.read("task", row_id, "subject", "scheduledend"),
+            {"subject": "Called back", "scheduledend": "2026-12-24T08:30:00Z"},
+        )
+        self.assertEqual(
+            self.person.read("task", self.coupled(mine, mapping), "subject"),
+            {"subject": "From Odoo"},
+        )
+
+    def test_try_a_rule(self):
+        rules = self.env["integration.transformation.rule"]
+        prefix = rules.create({"name": "Euro", "code": "prefix", "text": "EUR "})
+        rule = rules.create(
+            {
+                "name": "Amount as text",
+                "code": "number_format",
+                "separator": ",",
+                "thousands": ".",
+                "next_rule_id": prefix.id,
+            }
+        )
+        self.start_tour(
+            f"/odoo/dataverse-transformation-rules/{rule.id}", "dataverse_sync_try_rule"
+        )
+
+    def test_map_options(self):
+        self.env["integration.field.mapping"].create(
+            {
+                "mapping_id": self.customers.id,
+                "field_name": "type",
+                "integration_column": "customertypecode",
+                "enabled": False,
+                "sequence": -1,
+            }
+        )
+        # What is known about the table tells that the column is a choice.
+        self.synchronize(self.customers)
+        self.start_tour(
+            f"/odoo/dataverse-mappings/{self.customers.id}",
+            "dataverse_sync_map_options",
+        )

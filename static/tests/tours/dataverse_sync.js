@@ -397,3 +397,139 @@ tours.add("dataverse_sync_setup_done", {
         },
     ],
 });
+
+const inRow = (row, field) =>
+    `div[name=field_mapping_ids] tr.o_data_row:nth-child(${row}).o_selected_row td[name=${field}]`;
+
+const pick = (trigger, text, value) => [
+    { content: `search ${text}`, trigger: `${trigger} input`, run: `edit ${text}` },
+    {
+        content: `choose ${value}`,
+        trigger: `.o-autocomplete--dropdown-menu li a:contains("${value}")`,
+        run: "click",
+    },
+];
+
+const addField = (row, field, column) => [
+    {
+        content: "add a field mapping",
+        trigger: "div[name=field_mapping_ids] .o_field_x2many_list_row_add a",
+        run: "click",
+    },
+    ...pick(inRow(row, "field_name"), field.search, field.choose),
+    ...pick(inRow(row, "integration_column"), column.search, column.choose),
+];
+
+tours.add("dataverse_sync_map_tasks", {
+    steps: () => [
+        {
+            content: "start a new table mapping",
+            trigger: ".o_list_button_add",
+            run: "click",
+        },
+        { trigger: "div[name=name] input", run: "edit TASK" },
+        {
+            content: "choose the Odoo model",
+            trigger: "div[name=model_id] input",
+            run: "edit Task",
+        },
+        {
+            trigger: ".o-autocomplete--dropdown-menu li a:text(Task)",
+            run: "click",
+        },
+        {
+            content: "choose the connection",
+            trigger: "div[name=connection_id] input",
+            run: "edit Test",
+        },
+        {
+            trigger: ".o-autocomplete--dropdown-menu li a:contains(Test)",
+            run: "click",
+        },
+        ...pick("div[name=integration_table]", "task", "Task"),
+        {
+            content: "missing records are created",
+            trigger: "div[name=synch_only_coupled] input",
+            run: "click",
+        },
+        ...addField(
+            1,
+            { search: "title", choose: "name · " },
+            { search: "subject", choose: "subject · " }
+        ),
+        ...addField(
+            2,
+            { search: "description", choose: "description · " },
+            { search: "description", choose: "description · " }
+        ),
+        ...addField(
+            3,
+            { search: "deadline", choose: "date_deadline · " },
+            { search: "percent", choose: "percentcomplete · " }
+        ),
+        {
+            content: "a date does not go with a number",
+            trigger: "div[name=problem]:contains(cannot be mapped)",
+        },
+        ...pick(inRow(3, "integration_column"), "due", "scheduledend · "),
+        {
+            content: "a date goes with a date",
+            trigger: ".o_form_sheet:not(:has(.alert))",
+        },
+        { trigger: ".o_notebook a[name=filters]", run: "click" },
+        {
+            content: "only tasks that are not done take part",
+            trigger: "div[name=integration_filter] input",
+            run: "edit percentcompleted lt 100",
+        },
+        { trigger: ".o_form_button_save", run: "click" },
+        {
+            content: "the wrong column is named",
+            trigger: ".modal:contains(has no column 'percentcompleted')",
+        },
+        { trigger: ".modal .btn-close", run: "click" },
+        {
+            trigger: "div[name=integration_filter] input",
+            run: "edit percentcomplete lt 100",
+        },
+        { trigger: "button[name=action_try_filter]", run: "click" },
+        toast("1 rows of Dataverse take part"),
+    ],
+});
+
+tours.add("dataverse_sync_try_rule", {
+    steps: () => [
+        {
+            content: "type a value",
+            trigger: "div[name=test_value] input",
+            run: "edit 12.5",
+        },
+        { trigger: "div[name=name] input", run: "click" },
+        {
+            content: "see what the rule makes of it",
+            trigger: "div[name=test_result]:contains('EUR 12,50')",
+        },
+        {
+            content: "and what comes back",
+            trigger: "div[name=test_back]:contains('12.5')",
+        },
+    ],
+});
+
+tours.add("dataverse_sync_map_options", {
+    steps: () => [
+        {
+            content: "open the options of the choice",
+            trigger: "div[name=field_mapping_ids] button[name=action_options]:visible",
+            run: "click",
+        },
+        {
+            content: "they are listed by their labels",
+            trigger: ".modal div[name=option_ids] tr:contains(Customer)",
+        },
+        {
+            content: "and those of the same name are mapped",
+            trigger: ".modal div[name=option_ids] tr:contains(Other):contains(other)",
+        },
+    ],
+});
