@@ -177,6 +177,18 @@ def test_a_batch_that_does_not_end_is_refused(api):
     assert send(api, operation("GET", "WhoAmI"), ending="").status_code == 400
 
 
+def test_line_feeds_alone_are_understood(api):
+    """Some clients leave out the carriage returns, and are served.
+
+    Measured: dataverse-api 1.4.3, which writes no others
+    """
+    lines = ["--batch_1", operation("GET", "WhoAmI"), "--batch_1--", ""]
+    body = "\n".join(lines).replace("\r\n", "\n")
+    headers = {"Content-Type": "multipart/mixed; boundary=batch_1"}
+    (part,) = read(api.post("$batch", data=body.encode(), headers=headers))
+    assert part.json()["UserId"]
+
+
 # -- change sets ---------------------------------------------------------------------
 
 

@@ -116,6 +116,9 @@ def test_annotations_come_on_request(api):
         ("IsActivity", False),
         ("IsCustomEntity", False),
         ("IsOptimisticConcurrencyEnabled", True),
+        ("ReportViewName", "FilteredAccount"),
+        ("IsChildEntity", False),
+        ("IsValidForAdvancedFind", True),
     ],
 )
 def test_a_table_definition(api, name, value):
@@ -134,6 +137,28 @@ def test_a_definition_has_its_id(api):
     row = api.read(f"{ACCOUNT}?$select=LogicalName")
     again = api.read(f"EntityDefinitions({row['MetadataId']})?$select=LogicalName")
     assert again["LogicalName"] == "account"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["PrimaryImageAttribute", "IsCustomizable", "CanCreateAttributes", "HasNotes"],
+)
+def test_a_definition_has_more(api, name):
+    """What clients select without needing it.
+
+    Recorded: metadata export of a live organization
+    """
+    assert name in api.read(f"{ACCOUNT}?$select={name}")
+
+
+def test_many_to_many_relationships_have_a_cast(api):
+    """RelationshipDefinitions/...ManyToManyRelationshipMetadata.
+
+    Learn: webapi/query-metadata-web-api
+    """
+    cast = f"RelationshipDefinitions/{CRM}.ManyToManyRelationshipMetadata"
+    for row in api.rows(f"{cast}?$select=SchemaName,RelationshipType"):
+        assert row["RelationshipType"] == "ManyToManyRelationship"
 
 
 def test_a_label_has_languages(api):
@@ -490,6 +515,32 @@ def test_the_current_organization(environment, api):
     assert detail["TenantId"] == environment.tenant
     assert detail["OrganizationVersion"].startswith("9.")
     assert "WebApplication" in detail["Endpoints"]["Keys"]
+
+
+def test_the_version(api):
+    """RetrieveVersion: that of the current organization.
+
+    Learn: webapi/use-web-api-functions
+    """
+    access = f"{CRM}.EndpointAccessType'Default'"
+    detail = api.read(f"RetrieveCurrentOrganization(AccessType={access})")["Detail"]
+    assert api.read("RetrieveVersion")["Version"] == detail["OrganizationVersion"]
+
+
+@pytest.mark.parametrize(
+    ("function", "result"),
+    [
+        ("RetrieveProvisionedLanguages", "RetrieveProvisionedLanguages"),
+        ("RetrieveAvailableLanguages", "LocaleIds"),
+    ],
+)
+def test_languages(api, function, result):
+    """The organization's own is among them.
+
+    Learn: webapi/reference/about
+    """
+    (row,) = api.rows("organizations?$select=languagecode")
+    assert row["languagecode"] in api.read(f"{function}()")[result]
 
 
 def test_the_organization_is_a_row(api):

@@ -320,6 +320,17 @@ def test_a_reference_alone(api, rows, account):
     assert body["@odata.id"] == f"{api.base_url}/contacts({contact})"
 
 
+def test_references_of_a_collection(api, rows, account):
+    """accounts(id)/Account_Tasks/$ref: addresses alone.
+
+    Learn: webapi/retrieve-entity-using-web-api
+    """
+    row_id = split_address(account)[1]
+    task = rows.add("tasks", bind("regardingobjectid_account_task", "accounts", row_id))
+    found = api.rows(f"{account}/Account_Tasks/$ref")
+    assert found == [{"@odata.id": f"{api.base_url}/tasks({task})"}]
+
+
 def test_a_single_row_has_its_context(api, account):
     """$metadata#accounts(name)/$entity.
 
