@@ -25,6 +25,7 @@ from . import (
     query,
 )
 from .actions import ACTIONS, Actions
+from .apply import Apply
 from .faults import Faults
 from .fetch import Fetch
 from .files import FILE_ACTIONS, Files
@@ -75,6 +76,7 @@ class Api:
         self.reader = organization.reader
         self.changes = organization.changes
         self.fetch = Fetch(organization.reader)
+        self.apply = Apply(organization.reader)
         self.metadata = organization.metadata
         self.metadata_writing = MetadataWriting(
             organization.customization, organization.metadata
@@ -262,6 +264,8 @@ class Api:
         )
         if options.fetch_xml is not None:
             text = self.fetch.page(table, options.fetch_xml, view)
+        elif options.apply is not None:
+            text = self.apply.page(table, options, view)
         elif options.sql is not None:
             text = self._sql_page(table, options, view)
         elif tracking:

@@ -28,7 +28,7 @@ class Customization:
     def __init__(self, schema: Schema, store: Store) -> None:
         self.schema = schema
         self.store = store
-        self._applied = 0
+        self._applied: list[str] = []
         store.listeners.append(self.settle)
         self.settle()
 
@@ -243,25 +243,26 @@ class Customization:
     def _do(self, *operations: list[Any]) -> None:
         """Apply them, and keep them for the next start."""
         for operation in operations:
+            text = json.dumps(operation)
             self.store.execute(
-                "INSERT INTO customization (operation) VALUES (?)",
-                (json.dumps(operation),),
+                "INSERT INTO customization (operation) VALUES (?)", (text,)
             )
-            _apply(self.schema.data, operation)
-        self._applied += len(operations)
-        self.schema.rebuild()
+            _apply(self.schema.data, json.loads(text))
+            self._applied.append(text)
+        self.schema.rebuild({str(o[1]) for o in operations})
 
     def settle(self) -> None:
         """Make the schema that of the database: at the start, and after a rollback."""
-        kept = self.store.execute(
+        found = self.store.execute(
             "SELECT operation FROM customization ORDER BY number"
-        ).fetchall()
-        if len(kept) == self._applied:
+        )
+        kept = [operation for (operation,) in found]
+        if kept == self._applied:
             return
         self.schema.data = Schema.declared()
-        for (operation,) in kept:
+        for operation in kept:
             _apply(self.schema.data, json.loads(operation))
-        self._applied = len(kept)
+        self._applied = kept
         self.schema.rebuild()
 
     def reset(self) -> None:

@@ -345,6 +345,16 @@ def plug_in_abort(message: str) -> DataverseError:
     return DataverseError(400, "0x80040265", message)
 
 
+def plug_in_crash() -> DataverseError:
+    return DataverseError(
+        500, "0x80040224", "An unexpected error occurred from ISV code."
+    )
+
+
+def generic_sql_error() -> DataverseError:
+    return DataverseError(500, "0x80044150", "Generic SQL error.")
+
+
 # -- payloads and addresses --------------------------------------------------------
 
 
@@ -439,6 +449,28 @@ def too_many_conditions() -> DataverseError:
     )
 
 
+def invalid_aggregate(function: str, kind: str) -> DataverseError:
+    return DataverseError(
+        400,
+        "0x8004112F",
+        f"Aggregate {function} is not supported for attribute of type {kind}.",
+    )
+
+
+def arithmetic_overflow() -> DataverseError:
+    return DataverseError(
+        400, "0x80044150", "Generic SQL error: arithmetic overflow error."
+    )
+
+
+def too_many_to_aggregate() -> DataverseError:
+    return DataverseError(
+        400,
+        "0x8004E023",
+        "AggregateQueryRecordLimit exceeded. Cannot perform this operation.",
+    )
+
+
 def too_many_links() -> DataverseError:
     return DataverseError(
         400, "0x8004430D", "Number of link entities in query exceeded maximum limit."
@@ -484,7 +516,7 @@ def duplicate_column(table: str, column: str) -> DataverseError:
     return DataverseError(
         400,
         "0x80047013",
-        f"An attribute with the name '{column}' already exists on the entity '{table}'.",
+        f"An attribute with the name '{column}' already exists on '{table}'.",
     )
 
 

@@ -135,6 +135,10 @@ class Compiler:
             terms.append(" ".join([operand.sql, *words[1:]]))
         return ", ".join(terms)
 
+    def operand(self, path: str) -> _Operand:
+        """The column at ``path`` and the SQL for it. Raises DataverseError."""
+        return self._path(path)
+
     # -- the tree ------------------------------------------------------------------
 
     def _visit(self, node: Any) -> Sql:

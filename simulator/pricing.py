@@ -6,7 +6,7 @@ own discount, plus freight and tax. A price comes from the document's price list
 the line overrides it or the document's prices are locked; a product that the list does
 not hold keeps the price that it was given.
 Source: the column descriptions of these tables, "Calculate prices: system pricing".
-Amounts are ten-thousandths (see ``values``), rounded to the organization's two decimals.
+Amounts are ten-thousandths (see ``values``), rounded to two decimals.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
+from . import values
 from .schema import Table
 from .store import Store
 
@@ -66,7 +67,8 @@ class Pricing:
         volume = _round((line.get("volumediscountamount") or 0) * quantity)
         discount = (line.get("manualdiscountamount") or 0) + volume
         extended = base - discount + (line.get("tax") or 0)
-        return {**found, "baseamount": base, "extendedamount": extended}
+        amounts = {"baseamount": base, "extendedamount": extended}
+        return {**found, **_in_range(table, amounts)}
 
     def totals(self, table: Table, document: Row, changed: set[str]) -> Row:
         """The columns to set on ``document`` when ``changed`` of its columns change."""
@@ -78,11 +80,14 @@ class Pricing:
         """What its lines add up to; nothing for a document that has no lines and no
         totals yet."""
         line_table = _LINES_OF[table.name]
-        count, gross, tax = self._store.execute(
-            "SELECT count(*), coalesce(sum(extendedamount), 0), coalesce(sum(tax), 0) "
-            f"FROM {line_table} WHERE {table.primary_id} = ?",
+        lines_of = self._store.execute(
+            f"SELECT coalesce(extendedamount, 0), coalesce(tax, 0) FROM {line_table} "
+            f"WHERE {table.primary_id} = ?",
             (document[table.primary_id],),
-        ).fetchone()
+        ).fetchall()
+        count = len(lines_of)
+        gross = sum(amount for amount, _ in lines_of)
+        tax = sum(amount for _, amount in lines_of)
         if not count and document.get("totallineitemamount") is None:
             return {}
         lines = gross - tax
@@ -99,7 +104,8 @@ class Pricing:
         }
         if document.get("isrevenuesystemcalculated"):
             found["estimatedvalue"] = total
-        return {name: value for name, value in found.items() if name in table.columns}
+        found = {name: value for name, value in found.items() if name in table.columns}
+        return _in_range(table, found)
 
     def _list_price(self, document_name: str, line: Row) -> int | None:
         product, document_id = line.get("productid"), line.get(f"{document_name}id")
@@ -123,6 +129,12 @@ class Pricing:
             "SELECT name FROM product WHERE productid = ?", (line["productid"],)
         ).fetchone()
         return found[0] if found else None
+
+
+def _in_range(table: Table, amounts: Row) -> Row:
+    for name, amount in amounts.items():
+        values.check_amount(table.columns[name], amount)
+    return amounts
 
 
 def _round(amount: Decimal) -> int:

@@ -12,7 +12,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from . import addresses, business_rules, deep_insert, errors
+from . import addresses, business_rules, deep_insert, errors, values
 from .behaviors import Behaviors, null
 from .business_rules import Write
 from .clock import Clock
@@ -415,7 +415,10 @@ class Rows:
         row["exchangerate"] = rate
         for name in behavior.money_with_base:
             amount = after.get(name)
-            row[f"{name}_base"] = None if amount is None else round(amount / rate)
+            base = None if amount is None else round(amount / rate)
+            if base is not None:
+                values.check_amount(table.columns[f"{name}_base"], base)
+            row[f"{name}_base"] = base
 
     def _delete_cascading(self, table: Table, row_id: str, caller: Caller) -> None:
         linked: list[tuple[Relationship, list[str]]] = []

@@ -154,11 +154,16 @@ class Schema:
         self.tables: dict[str, Table] = {}
         self.rebuild()
 
-    def rebuild(self) -> None:
-        """Make all tables anew; the switches of those that stay are kept."""
+    def rebuild(self, touched: set[str] | None = None) -> None:
+        """Make all tables anew; the switches of those that stay are kept.
+
+        Only the ``touched`` tables have other columns than before (None: all may).
+        """
         before = self.tables
+        kept = {} if touched is None else {n: before[n] for n in before.keys() - touched}
         self.tables = {
-            name: _table(name, entry) for name, entry in self.data["tables"].items()
+            name: _table(name, entry, kept[name].columns if name in kept else None)
+            for name, entry in self.data["tables"].items()
         }
         for name in before.keys() & self.tables.keys():
             old, new = before[name], self.tables[name]
@@ -221,7 +226,7 @@ class Schema:
         raise KeyError(f"{column.table}.{column.name} -> {target}")
 
 
-def _table(name: str, entry: dict) -> Table:
+def _table(name: str, entry: dict, columns: dict[str, Column] | None) -> Table:
     return Table(
         name=name,
         schema_name=entry["schema"],
@@ -233,7 +238,8 @@ def _table(name: str, entry: dict) -> Table:
         labels=entry["labels"],
         ownership=entry["ownership"],
         declared_switches=(entry["change_tracking"], entry["optimistic_concurrency"]),
-        columns={
+        columns=columns
+        or {
             column: _column(name, column, description)
             for column, description in entry["columns"].items()
         },

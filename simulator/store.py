@@ -53,6 +53,7 @@ class Store:
             self.execute("PRAGMA synchronous = NORMAL")
         self._inserts: dict[str, tuple[list[str], str]] = {}
         self._keys: dict[str, dict[str, list[str]]] | None = None
+        self._created: dict[str, dict[str, Column]] = {}
         self._depth = 0
         # Called when the database has gone back to what it was.
         self.listeners: list[Callable[[], object]] = []
@@ -296,7 +297,11 @@ class Store:
         """What the schema has and the database lacks."""
         self._inserts.clear()
         self._keys = None
+        before, self._created = self._created, {}
         for table in self.schema.tables.values():
+            self._created[table.name] = table.columns
+            if before.get(table.name) is table.columns:
+                continue
             if not table.view_of:
                 self._add_new_columns(table)
             for statement in _definitions(table, self.schema):

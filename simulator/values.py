@@ -151,6 +151,15 @@ def _parse_money(column: Column, value: Any) -> int:
     return int(_parse_number(column, value) * MONEY_SCALE)
 
 
+def check_amount(column: Column, amount: int) -> None:
+    """Raise DataverseError if a calculated amount (stored form) is out of range."""
+    limit = 2**63
+    if not -limit <= amount < limit:
+        raise errors.number_out_of_range(
+            column.table, column.name, amount // MONEY_SCALE, integer=False
+        )
+
+
 def _parse_real(column: Column, value: Any) -> float:
     return float(_parse_number(column, value))
 

@@ -191,7 +191,7 @@ def test_unknown_segments(api, path):
 
 def test_what_is_not_supported_says_so(api):
     """Never a silent guess: 501."""
-    path = "accounts?$apply=aggregate(revenue with sum as s)"
+    path = "accounts?savedQuery=00000000-0000-0000-0000-000000000001"
     assert api.get(path).status_code == 501
 
 
