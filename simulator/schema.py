@@ -160,7 +160,9 @@ class Schema:
         Only the ``touched`` tables have other columns than before (None: all may).
         """
         before = self.tables
-        kept = {} if touched is None else {n: before[n] for n in before.keys() - touched}
+        kept = (
+            {} if touched is None else {n: before[n] for n in before.keys() - touched}
+        )
         self.tables = {
             name: _table(name, entry, kept[name].columns if name in kept else None)
             for name, entry in self.data["tables"].items()
