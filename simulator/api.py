@@ -45,6 +45,7 @@ from .values import GUID
 from .webhooks import Webhooks
 
 MAXIMUM_URL = 32_768
+VERSION = "9.2.24051.00184"
 _SEGMENT = re.compile(r"(?P<name>[$\w.]+)(?:\((?P<key>.*)\))?", re.DOTALL)
 _BULK = {
     "Microsoft.Dynamics.CRM.CreateMultiple": "_create_multiple",
@@ -215,6 +216,8 @@ class Api:
             if below == ["$value"]:
                 _only(request, "GET")
                 return self.files.read(request, table, row_id, column)
+            if not below and request.method == "GET":
+                return self.files.read_as_json(request, table, row_id, column)
             if not below and request.method in ("PATCH", "PUT", "DELETE"):
                 act = (
                     self.files.delete
@@ -580,7 +583,7 @@ class Api:
                         "FriendlyName": self.organization.name,
                         "UniqueName": "simulator",
                         "UrlName": "simulator",
-                        "OrganizationVersion": "9.2.24051.00184",
+                        "OrganizationVersion": VERSION,
                         "EnvironmentId": self.organization.id,
                         "TenantId": self.organization.tenant,
                         "State": "Enabled",
@@ -596,7 +599,9 @@ class Api:
         )
 
     def _total_record_count(self, request: Request, arguments: str) -> Response:
-        names = re.findall(r"'(\w+)'", f"{arguments} {unquote(request.query)}")
+        given = f"{arguments} {unquote(request.query)}"
+        names = re.findall(r"(?P<quote>['\"])(\w+)(?P=quote)", given)
+        names = [name for _, name in names]
         unknown = [name for name in names if name not in self.schema.tables]
         if unknown or not names:
             raise errors.bad_request(f"Unknown entity names: {', '.join(unknown)}")
@@ -624,10 +629,35 @@ class Api:
             )
         )
 
+    def _version(self, request: Request, arguments: str) -> Response:
+        return self._result(request, "RetrieveVersion", Version=VERSION)
+
+    def _result(self, request: Request, function: str, **values: Any) -> Response:
+        kind = f"Microsoft.Dynamics.CRM.{function}Response"
+        context = f"{request.api_url}/$metadata#{kind}"
+        return Response.of_json(_json({"@odata.context": context, **values}))
+
+
+# Function -> the name of the list in its answer.
+_LANGUAGES = {
+    "RetrieveAvailableLanguages": "LocaleIds",
+    "RetrieveDeprovisionedLanguages": "RetrieveDeprovisionedLanguages",
+    "RetrieveProvisionedLanguages": "RetrieveProvisionedLanguages",
+}
+
+
+def _languages(function: str, api: Api, request: Request, arguments: str) -> Response:
+    """The language of the organization; no others are installed."""
+    rows = api.organization.store.execute("SELECT languagecode FROM organization")
+    codes = [code for (code,) in rows] if "Depro" not in function else []
+    return api._result(request, function, **{_LANGUAGES[function]: codes})
+
 
 _USER_PRIVILEGES = "Microsoft.Dynamics.CRM.RetrieveUserPrivileges"
 _FUNCTIONS = {
     "WhoAmI": Api._who_am_i,
+    "RetrieveVersion": Api._version,
+    **{name: partial(_languages, name) for name in _LANGUAGES},
     "RetrieveCurrentOrganization": Api._current_organization,
     "RetrieveTotalRecordCount": Api._total_record_count,
     "RetrieveMetadataChanges": Api._metadata_changes,

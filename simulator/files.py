@@ -8,16 +8,17 @@ came: no thumbnail is made of it.
 from __future__ import annotations
 
 import base64
+import json
 import mimetypes
 import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl, quote, unquote
 
 from . import errors
-from .messages import Request, Response
+from .messages import JSON_TYPE, Request, Response
 from .rows import Rows
 from .schema import FILE_TYPES, Column, Table
 
@@ -102,6 +103,7 @@ class Files:
             "x-ms-file-size": str(len(content)),
             "x-ms-file-name": name,
             "mimetype": kind,
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name)}",
             **_EXPOSED,
         }
         match = _RANGE.fullmatch(request.headers.get("range", ""))
@@ -112,6 +114,21 @@ class Files:
             raise errors.DataverseError(416, "0x80040203", "The range is not valid.")
         headers["x-ms-chunk-size"] = str(CHUNK_BYTES)
         return Response(206, headers, content[first : last + 1])
+
+    def read_as_json(
+        self, request: Request, table: Table, row_id: str, column: Column
+    ) -> Response:
+        """GET of the column itself: the same bytes as base64 within JSON."""
+        answer = self.read(request, table, row_id, column)
+        if answer.status != 204:
+            path = f"{table.entity_set}({row_id})/{column.name}"
+            body = {
+                "@odata.context": f"{request.api_url}/$metadata#{path}",
+                "value": base64.b64encode(answer.body).decode(),
+            }
+            answer.headers["Content-Type"] = JSON_TYPE
+            answer.body = json.dumps(body).encode()
+        return answer
 
     def delete(
         self, request: Request, table: Table, row_id: str, column: Column

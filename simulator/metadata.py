@@ -13,6 +13,7 @@ from . import errors, metadata_query
 from .metadata_columns import attribute, label, managed, option_set, unused_option_set
 from .metadata_filter import filtered
 from .metadata_ids import metadata_id
+from .metadata_switches import SWITCHES
 from .query import Options
 from .schema import Relationship, Schema, Table
 from .store import Store
@@ -236,6 +237,7 @@ class Metadata:
             for name, build in _ENTITY_COLLECTIONS.items()
         }
         return {
+            **SWITCHES,
             "MetadataId": metadata_id("entity", table.name),
             "LogicalName": table.name,
             "SchemaName": table.schema_name,
@@ -245,6 +247,8 @@ class Metadata:
             "ObjectTypeCode": table.code,
             "PrimaryIdAttribute": table.primary_id,
             "PrimaryNameAttribute": table.primary_name,
+            "PrimaryImageAttribute": table.primary_image,
+            "ReportViewName": f"Filtered{table.schema_name}",
             "OwnershipType": table.ownership,
             "TableType": "Standard",
             "DataProviderId": None,
@@ -332,6 +336,7 @@ SETS = frozenset(
 _DEFINITION_CASTS = (
     "Microsoft.Dynamics.CRM.OptionSetMetadata",
     "Microsoft.Dynamics.CRM.OneToManyRelationshipMetadata",
+    "Microsoft.Dynamics.CRM.ManyToManyRelationshipMetadata",
 )
 _ENTITY_COLLECTIONS = {
     "ManyToOneRelationships": Metadata._many_to_one,

@@ -21,6 +21,7 @@ from .schema import Column, Table
 
 _PATH = re.compile(
     r"(?P<set>\w+)(?:\((?P<key>[^)]*)\))?(?:/(?P<part>\w+)(?:\((?P<inner>[^)]*)\))?)?"
+    r"(?:/Microsoft\.Dynamics\.CRM\.\w+)?"  # a cast changes nothing
 )
 
 

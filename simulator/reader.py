@@ -89,10 +89,11 @@ class Reader:
         order, offset = f"t.{table.primary_id}", 0
         paged = list(conditions)
         if options.orderby:
-            order, offset = (
-                compiler.order(options.orderby),
-                token.number() if token else 0,
-            )
+            order = compiler.order(options.orderby)
+        if token and not token.last:
+            offset = (token.page - 1) * size
+        elif token and options.orderby:
+            offset = token.number()
         elif token:
             paged.append(Sql(f"t.{table.primary_id} > ?", [token.last]))
         rows = self._read(table, options, view, paged, order, limit + 1, offset)

@@ -122,6 +122,12 @@ class Table:
         self.change_tracking, self.optimistic_concurrency = self.declared_switches
 
     @property
+    def primary_image(self) -> str | None:
+        """The image that stands for a row: the first of the table's."""
+        images = (column.name for column in self.file_columns if column.type == "Image")
+        return next(images, None)
+
+    @property
     def money_columns(self) -> list[Column]:
         return [column for column in self.columns.values() if column.type == "Money"]
 
@@ -154,7 +160,9 @@ class Schema:
         Only the ``touched`` tables have other columns than before (None: all may).
         """
         before = self.tables
-        kept = {} if touched is None else {n: before[n] for n in before.keys() - touched}
+        kept = (
+            {} if touched is None else {n: before[n] for n in before.keys() - touched}
+        )
         self.tables = {
             name: _table(name, entry, kept[name].columns if name in kept else None)
             for name, entry in self.data["tables"].items()

@@ -79,9 +79,9 @@ class Api(requests.Session):
 
     def rows(self, url: str, **options: Any) -> list[dict[str, Any]]:
         """The rows of a query's first page; the query must succeed."""
-        return self.read(url, **options)["value"]
+        return self.retrieve(url, **options)["value"]
 
-    def read(self, url: str, **options: Any) -> dict[str, Any]:
+    def retrieve(self, url: str, **options: Any) -> dict[str, Any]:
         """The JSON of a GET that must succeed."""
         answer = self.get(url, **options)
         assert answer.status_code == 200, answer.text

@@ -37,7 +37,7 @@ def test_a_merge_deactivates_the_subordinate(api, rows, table):
     """
     target, loser = rows.add(f"{table}s", name="T"), rows.add(f"{table}s", name="L")
     assert merge(api, target, loser, table).status_code == 204
-    row = api.read(f"{table}s({loser})")
+    row = api.retrieve(f"{table}s({loser})")
     assert (row["statecode"], row["merged"]) == (1, True)
     assert row["_masterid_value"] == target
 
@@ -50,7 +50,7 @@ def test_a_merge_updates_the_target(api, rows):
     target, loser = rows.add("accounts"), rows.add("accounts", {"fax": "7"})
     content = entity("account", str(uuid.UUID(int=0)), fax="7")
     assert merge(api, target, loser, UpdateContent=content).status_code == 204
-    assert api.read(f"accounts({target})")["fax"] == "7"
+    assert api.retrieve(f"accounts({target})")["fax"] == "7"
 
 
 def test_a_merge_hands_over_related_rows(api, rows):
@@ -61,7 +61,7 @@ def test_a_merge_hands_over_related_rows(api, rows):
     target, loser = rows.add("accounts"), rows.add("accounts")
     child = rows.add("contacts", bind("parentcustomerid_account", "accounts", loser))
     assert merge(api, target, loser).status_code == 204
-    assert api.read(f"contacts({child})")["_parentcustomerid_value"] == target
+    assert api.retrieve(f"contacts({child})")["_parentcustomerid_value"] == target
 
 
 def test_a_row_is_not_merged_with_itself(api, rows):
@@ -138,7 +138,7 @@ def test_an_opportunity_is_closed(api, rows, opportunity, action, status, state)
     Learn: webapi/use-web-api-actions
     """
     assert close(rows, action, opportunity, status).status_code == 204
-    row = api.read(f"opportunities({opportunity})")
+    row = api.retrieve(f"opportunities({opportunity})")
     assert (row["statecode"], row["statuscode"]) == (state, status)
 
 
@@ -160,7 +160,7 @@ def test_closing_sets_revenue_and_date(api, rows, opportunity):
     Learn: webapi/reference/about
     """
     close(rows, "WinOpportunity", opportunity, 3, actualrevenue=12.5)
-    row = api.read(f"opportunities({opportunity})")
+    row = api.retrieve(f"opportunities({opportunity})")
     assert row["actualvalue"] == 12.5
     assert row["actualclosedate"]
 
@@ -171,7 +171,7 @@ def test_minus_one_is_the_default_status(api, rows, opportunity):
     Learn: webapi/reference/about
     """
     assert close(rows, "WinOpportunity", opportunity, -1).status_code == 204
-    assert api.read(f"opportunities({opportunity})")["statuscode"] == 3
+    assert api.retrieve(f"opportunities({opportunity})")["statuscode"] == 3
 
 
 def test_an_opportunity_is_closed_once(rows, opportunity):
@@ -211,7 +211,7 @@ def test_a_closed_opportunity_is_opened_by_writing_its_state(api, rows, opportun
     close(rows, "LoseOpportunity", opportunity, 4)
     address = f"opportunities({opportunity})"
     assert api.patch(address, json={"statecode": 0}).status_code == 204
-    assert api.read(address)["statecode"] == 0
+    assert api.retrieve(address)["statecode"] == 0
 
 
 # -- quotes, orders, invoices --------------------------------------------------------
@@ -241,7 +241,7 @@ def test_a_quote_begins_as_a_draft(api, rows):
 
     Learn: reference/entities/quote
     """
-    assert api.read(f"quotes({document(rows, 'quotes')})")["statecode"] == 0
+    assert api.retrieve(f"quotes({document(rows, 'quotes')})")["statecode"] == 0
 
 
 @pytest.mark.parametrize(
@@ -255,7 +255,7 @@ def test_an_active_quote_is_closed(api, rows, action, status, state):
     quote = document(rows, "quotes")
     assert api.patch(f"quotes({quote})", json={"statecode": 1}).status_code == 204
     assert close_document(rows, action, quote, status).status_code == 204
-    row = api.read(f"quotes({quote})")
+    row = api.retrieve(f"quotes({quote})")
     assert (row["statecode"], row["statuscode"]) == (state, status)
 
 
@@ -266,7 +266,7 @@ def test_a_draft_quote_is_not_won(api, rows):
     """
     quote = document(rows, "quotes")
     assert close_document(rows, "WinQuote", quote, 4).status_code == 400
-    assert api.read(f"quotes({quote})")["statecode"] == 0
+    assert api.retrieve(f"quotes({quote})")["statecode"] == 0
 
 
 @pytest.mark.parametrize(
@@ -280,7 +280,7 @@ def test_an_order_is_closed(api, rows, action, status, state):
     """
     order = document(rows, "salesorders")
     assert close_document(rows, action, order, status).status_code == 204
-    row = api.read(f"salesorders({order})")
+    row = api.retrieve(f"salesorders({order})")
     assert (row["statecode"], row["statuscode"]) == (state, status)
 
 
@@ -303,7 +303,7 @@ def test_an_invoice_is_canceled_by_its_state(api, rows):
     address = f"invoices({document(rows, 'invoices')})"
     state = {"statecode": 3, "statuscode": 100003}
     assert api.patch(address, json=state).status_code == 204
-    assert api.read(address)["statecode"] == 3
+    assert api.retrieve(address)["statecode"] == 3
 
 
 # -- leads ---------------------------------------------------------------------------
@@ -342,7 +342,7 @@ def test_qualifying_closes_the_lead(api, rows, lead):
     Learn: webapi/reference/about
     """
     assert qualify(rows, lead).status_code == 200
-    row = api.read(f"leads({lead})")
+    row = api.retrieve(f"leads({lead})")
     assert (row["statecode"], row["statuscode"]) == (1, 3)
 
 
@@ -362,7 +362,7 @@ def test_qualifying_makes_rows(api, rows, lead, parameter, table, column, value)
     (made,) = qualify(rows, lead, **{parameter: True}).json()["value"]
     assert made["@odata.type"] == f"#{CRM}.{table}"
     entity_set = {"opportunity": "opportunities"}.get(table, f"{table}s")
-    row = api.read(f"{entity_set}({made[f'{table}id']})")
+    row = api.retrieve(f"{entity_set}({made[f'{table}id']})")
     assert row[column] == rows.name(value)
 
 
@@ -377,9 +377,9 @@ def test_what_a_lead_becomes_is_linked(api, rows, lead):
     made: dict[str, str] = {}
     for row in qualify(rows, lead, **wishes).json()["value"]:
         made |= {k: v for k, v in row.items() if k.endswith("id")}
-    contact = api.read(f"contacts({made['contactid']})")
+    contact = api.retrieve(f"contacts({made['contactid']})")
     assert contact["_parentcustomerid_value"] == made["accountid"]
-    row = api.read(f"opportunities({made['opportunityid']})")
+    row = api.retrieve(f"opportunities({made['opportunityid']})")
     assert row["_parentaccountid_value"] == made["accountid"]
     assert row["_parentcontactid_value"] == made["contactid"]
     assert row["_originatingleadid_value"] == lead
@@ -426,7 +426,7 @@ def test_a_product_begins_as_a_draft(api, product):
 
     Learn: reference/entities/product
     """
-    assert api.read(product)["statecode"] == 2
+    assert api.retrieve(product)["statecode"] == 2
 
 
 def test_a_product_is_published(api, product):
@@ -452,7 +452,7 @@ def test_product_numbers_are_unique(api, rows, product):
 
     Learn: reference/web-service-error-codes
     """
-    row = api.read(product)
+    row = api.retrieve(product)
     group, unit = row["_defaultuomscheduleid_value"], row["_defaultuomid_value"]
     body = {
         "productnumber": row["productnumber"],

@@ -31,7 +31,7 @@ class Cursor:
     def _last(self, link: str, prefer: str | None) -> dict:
         rows: list[dict] = []
         while True:
-            body = self.api.read(link, prefer=prefer)
+            body = self.api.retrieve(link, prefer=prefer)
             rows += body["value"]
             if "@odata.deltaLink" in body:
                 return {"rows": rows, "link": body["@odata.deltaLink"]}
@@ -75,7 +75,9 @@ def test_the_first_answer_has_all_rows(api, cursor, rows):
     account = rows.add("accounts")
     first = Cursor(api, "accounts?$select=name")
     assert first.link.startswith(f"{api.base_url}/accounts?")
-    body = api.read("accounts?$select=name", prefer=f"{TRACK},odata.maxpagesize=5000")
+    body = api.retrieve(
+        "accounts?$select=name", prefer=f"{TRACK},odata.maxpagesize=5000"
+    )
     if "@odata.deltaLink" in body:  # the environment is small
         assert account in {row["accountid"] for row in body["value"]}
         assert all("reason" not in row for row in body["value"])
@@ -95,7 +97,7 @@ def test_nothing_changed(cursor):
 
     Learn: use-change-tracking-synchronize-data-external-systems
     """
-    body = cursor.api.read(cursor.link)
+    body = cursor.api.retrieve(cursor.link)
     assert body["@odata.deltaLink"]
     assert isinstance(body["value"], list)
 
@@ -105,7 +107,7 @@ def test_a_delta_has_its_own_context(cursor):
 
     Learn: use-change-tracking-synchronize-data-external-systems
     """
-    context = cursor.api.read(cursor.link)["@odata.context"]
+    context = cursor.api.retrieve(cursor.link)["@odata.context"]
     assert context == f"{cursor.api.base_url}/$metadata#accounts(name,fax)/$delta"
 
 
@@ -223,7 +225,7 @@ def test_changes_come_in_pages(cursor, rows):
     ids = [rows.add("accounts") for _ in range(5)]
     cursor.api.delete(f"accounts({ids[0]})")
     prefer = "odata.maxpagesize=2"
-    body = cursor.api.read(cursor.link, prefer=prefer)
+    body = cursor.api.retrieve(cursor.link, prefer=prefer)
     assert len(body["value"]) <= 2 and "@odata.nextLink" in body
     found = [key(row) for row in cursor.changes(prefer=prefer)]
     assert sorted(set(found) & set(ids)) == sorted(ids)
@@ -237,7 +239,7 @@ def test_an_old_link_can_be_used_again(cursor, rows):
     """
     link, account = cursor.link, rows.add("accounts")
     for _ in range(2):
-        assert account in {key(row) for row in cursor.api.read(link)["value"]}
+        assert account in {key(row) for row in cursor.api.retrieve(link)["value"]}
 
 
 def test_changes_are_counted(cursor, rows):

@@ -17,7 +17,7 @@ def contact(rows: Rows) -> str:
 
 
 def primary(api: Api, account: str) -> str | None:
-    return api.read(f"accounts({account})")["_primarycontactid_value"]
+    return api.retrieve(f"accounts({account})")["_primarycontactid_value"]
 
 
 # -- bind and clear ------------------------------------------------------------------
@@ -92,7 +92,7 @@ def test_a_custom_lookup_has_its_schema_name(environment, api, rows, account):
     )
     if not name:
         environment.lacks("a lookup from account to systemuser with capitals")
-    me = api.read("WhoAmI")["UserId"]
+    me = api.retrieve("WhoAmI")["UserId"]
     address = f"accounts({account})"
     wrong = api.patch(address, json=bind(name.lower(), "systemusers", me))
     assert error(wrong) == (400, "0x80048d19")
@@ -126,7 +126,7 @@ def test_a_customer_is_bound_by_table(api, rows, account, contact, target):
         "contacts", bind(f"parentcustomerid_{target}", f"{target}s", row_id), "P"
     )
     prefer = 'odata.include-annotations="*"'
-    row = api.read(f"contacts({person})", prefer=prefer)
+    row = api.retrieve(f"contacts({person})", prefer=prefer)
     assert row["_parentcustomerid_value"] == row_id
     key = "_parentcustomerid_value@Microsoft.Dynamics.CRM"
     assert row[f"{key}.lookuplogicalname"] == target
@@ -159,7 +159,7 @@ def test_one_customer_replaces_the_other(api, rows, account, contact):
     person = rows.add("contacts", bind("parentcustomerid_account", "accounts", account))
     other = bind("parentcustomerid_contact", "contacts", contact)
     assert api.patch(f"contacts({person})", json=other).status_code == 204
-    row = api.read(f"contacts({person})?$expand=parentcustomerid_account")
+    row = api.retrieve(f"contacts({person})?$expand=parentcustomerid_account")
     assert row["_parentcustomerid_value"] == contact
     assert row["parentcustomerid_account"] is None
 
@@ -175,7 +175,7 @@ def test_a_customer_is_cleared_by_either_name(api, rows, account, name):
     person = rows.add("contacts", bind("parentcustomerid_account", "accounts", account))
     answer = api.patch(f"contacts({person})", json={f"{name}@odata.bind": None})
     assert answer.status_code == 204
-    assert api.read(f"contacts({person})")["_parentcustomerid_value"] is None
+    assert api.retrieve(f"contacts({person})")["_parentcustomerid_value"] is None
 
 
 def test_a_contact_is_expanded_by_table(api, rows, account):
@@ -185,7 +185,7 @@ def test_a_contact_is_expanded_by_table(api, rows, account):
     """
     person = rows.add("contacts", bind("parentcustomerid_account", "accounts", account))
     expand = "$expand=parentcustomerid_account($select=name)"
-    row = api.read(f"contacts({person})?{expand}")
+    row = api.retrieve(f"contacts({person})?{expand}")
     assert row["parentcustomerid_account"]["accountid"] == account
 
 
@@ -194,9 +194,9 @@ def test_an_owner_is_bound_as_a_user(api, rows):
 
     Learn: webapi/associate-disassociate-entities-using-web-api
     """
-    me = api.read("WhoAmI")["UserId"]
+    me = api.retrieve("WhoAmI")["UserId"]
     account = rows.add("accounts", bind("ownerid", "systemusers", me))
-    row = api.read(f"accounts({account})")
+    row = api.retrieve(f"accounts({account})")
     assert row["_ownerid_value"] == row["_owninguser_value"] == me
     assert row["_owningteam_value"] is None
 
@@ -208,7 +208,7 @@ def test_a_regarding_row_is_bound_by_tables(api, rows, account):
     """
     body = bind("regardingobjectid_account_task", "accounts", account)
     task = rows.add("tasks", body)
-    assert api.read(f"tasks({task})")["_regardingobjectid_value"] == account
+    assert api.retrieve(f"tasks({task})")["_regardingobjectid_value"] == account
 
 
 # -- references ----------------------------------------------------------------------
@@ -245,7 +245,7 @@ def test_a_row_is_added_to_a_collection(api, account, contact):
     body = {"@odata.id": f"{api.base_url}/contacts({contact})"}
     address = f"accounts({account})/contact_customer_accounts/$ref"
     assert api.post(address, json=body).status_code == 204
-    assert api.read(f"contacts({contact})")["_parentcustomerid_value"] == account
+    assert api.retrieve(f"contacts({contact})")["_parentcustomerid_value"] == account
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_a_row_is_taken_from_a_collection(api, rows, account, form):
     name = "contact_customer_accounts"
     path = form.format(id=person, name=name, base=api.base_url)
     assert api.delete(f"accounts({account})/{path}").status_code == 204
-    assert api.read(f"contacts({person})")["_parentcustomerid_value"] is None
+    assert api.retrieve(f"contacts({person})")["_parentcustomerid_value"] is None
 
 
 def test_a_collection_counts(api, rows, account):
@@ -318,7 +318,7 @@ def test_deleting_does_what_the_relationship_says(api, rows, account):
 
     Learn: configure-entity-relationship-cascading-behavior
     """
-    relation = api.read(
+    relation = api.retrieve(
         "RelationshipDefinitions(SchemaName='contact_customer_accounts')/Microsoft."
         "Dynamics.CRM.OneToManyRelationshipMetadata?$select=CascadeConfiguration"
     )

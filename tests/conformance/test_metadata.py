@@ -116,6 +116,9 @@ def test_annotations_come_on_request(api):
         ("IsActivity", False),
         ("IsCustomEntity", False),
         ("IsOptimisticConcurrencyEnabled", True),
+        ("ReportViewName", "FilteredAccount"),
+        ("IsChildEntity", False),
+        ("IsValidForAdvancedFind", True),
     ],
 )
 def test_a_table_definition(api, name, value):
@@ -123,7 +126,7 @@ def test_a_table_definition(api, name, value):
 
     Learn: webapi/query-metadata-web-api
     """
-    assert api.read(f"{ACCOUNT}?$select={name}")[name] == value
+    assert api.retrieve(f"{ACCOUNT}?$select={name}")[name] == value
 
 
 def test_a_definition_has_its_id(api):
@@ -131,9 +134,31 @@ def test_a_definition_has_its_id(api):
 
     Learn: webapi/query-metadata-web-api
     """
-    row = api.read(f"{ACCOUNT}?$select=LogicalName")
-    again = api.read(f"EntityDefinitions({row['MetadataId']})?$select=LogicalName")
+    row = api.retrieve(f"{ACCOUNT}?$select=LogicalName")
+    again = api.retrieve(f"EntityDefinitions({row['MetadataId']})?$select=LogicalName")
     assert again["LogicalName"] == "account"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["PrimaryImageAttribute", "IsCustomizable", "CanCreateAttributes", "HasNotes"],
+)
+def test_a_definition_has_more(api, name):
+    """What clients select without needing it.
+
+    Recorded: metadata export of a live organization
+    """
+    assert name in api.retrieve(f"{ACCOUNT}?$select={name}")
+
+
+def test_many_to_many_relationships_have_a_cast(api):
+    """RelationshipDefinitions/...ManyToManyRelationshipMetadata.
+
+    Learn: webapi/query-metadata-web-api
+    """
+    cast = f"RelationshipDefinitions/{CRM}.ManyToManyRelationshipMetadata"
+    for row in api.rows(f"{cast}?$select=SchemaName,RelationshipType"):
+        assert row["RelationshipType"] == "ManyToManyRelationship"
 
 
 def test_a_label_has_languages(api):
@@ -141,7 +166,7 @@ def test_a_label_has_languages(api):
 
     Learn: webapi/query-metadata-web-api
     """
-    label = api.read(f"{ACCOUNT}?$select=DisplayName")["DisplayName"]
+    label = api.retrieve(f"{ACCOUNT}?$select=DisplayName")["DisplayName"]
     own = label["UserLocalizedLabel"]
     assert own["Label"] and own["LanguageCode"]
     assert own["Label"] in [entry["Label"] for entry in label["LocalizedLabels"]]
@@ -152,7 +177,7 @@ def test_a_managed_property(api):
 
     Learn: webapi/query-metadata-web-api
     """
-    row = api.read(f"{ACCOUNT}?$select=CanChangeTrackingBeEnabled")
+    row = api.retrieve(f"{ACCOUNT}?$select=CanChangeTrackingBeEnabled")
     assert row["CanChangeTrackingBeEnabled"].keys() == {
         "Value",
         "CanBeChanged",
@@ -186,7 +211,7 @@ def column(api: Api, name: str, table: str = "account", kind: str = "", **query:
     address = f"EntityDefinitions(LogicalName='{table}')/Attributes"
     cast = f"/{CRM}.{kind}AttributeMetadata" if kind else ""
     options = "&".join(f"${name}={value}" for name, value in query.items())
-    return api.read(f"{address}(LogicalName='{name}'){cast}?{options}")
+    return api.retrieve(f"{address}(LogicalName='{name}'){cast}?{options}")
 
 
 @pytest.mark.parametrize(
@@ -324,7 +349,7 @@ def test_columns_come_with_their_table(api):
     Learn: webapi/query-metadata-web-api
     """
     expand = "Attributes($select=LogicalName,RequiredLevel,IsValidForCreate)"
-    row = api.read(f"{ACCOUNT}?$select=LogicalName&$expand={expand}")
+    row = api.retrieve(f"{ACCOUNT}?$select=LogicalName&$expand={expand}")
     columns = {entry["LogicalName"]: entry for entry in row["Attributes"]}
     assert columns["name"]["RequiredLevel"]["Value"] == "ApplicationRequired"
     assert columns["createdon"]["IsValidForCreate"] is False
@@ -384,7 +409,7 @@ def test_a_relationship_by_name(api, name, value):
     Learn: webapi/query-metadata-web-api
     """
     address = "RelationshipDefinitions(SchemaName='contact_customer_accounts')"
-    row = api.read(f"{address}/{CRM}.OneToManyRelationshipMetadata?$select={name}")
+    row = api.retrieve(f"{address}/{CRM}.OneToManyRelationshipMetadata?$select={name}")
     assert row[name] == value
 
 
@@ -393,7 +418,7 @@ def test_a_relationship_cascades(api):
 
     Learn: configure-entity-relationship-cascading-behavior
     """
-    row = api.read(
+    row = api.retrieve(
         "RelationshipDefinitions(SchemaName='account_primary_contact')/"
         f"{CRM}.OneToManyRelationshipMetadata?$select=CascadeConfiguration"
     )
@@ -407,7 +432,7 @@ def test_global_choices(api):
 
     Learn: webapi/query-metadata-web-api
     """
-    row = api.read("GlobalOptionSetDefinitions(Name='purchasetimeframe')")
+    row = api.retrieve("GlobalOptionSetDefinitions(Name='purchasetimeframe')")
     assert row["IsGlobal"] is True
     assert row["Options"][0]["Label"]["UserLocalizedLabel"]["Label"]
 
@@ -464,7 +489,7 @@ def test_the_stamp_can_be_sent_back(api):
     stamp = changes(api, query).json()["ServerVersionStamp"]
     parameters = {"@p1": json.dumps(query), "@p2": f"'{stamp}'"}
     address = "RetrieveMetadataChanges(Query=@p1,ClientVersionStamp=@p2)"
-    assert api.read(address, params=parameters)["ServerVersionStamp"]
+    assert api.retrieve(address, params=parameters)["ServerVersionStamp"]
 
 
 def test_a_wrong_metadata_query(api):
@@ -485,11 +510,37 @@ def test_the_current_organization(environment, api):
     Learn: webapi/use-web-api-functions
     """
     access = f"{CRM}.EndpointAccessType'Default'"
-    detail = api.read(f"RetrieveCurrentOrganization(AccessType={access})")["Detail"]
-    assert detail["OrganizationId"] == api.read("WhoAmI")["OrganizationId"]
+    detail = api.retrieve(f"RetrieveCurrentOrganization(AccessType={access})")["Detail"]
+    assert detail["OrganizationId"] == api.retrieve("WhoAmI")["OrganizationId"]
     assert detail["TenantId"] == environment.tenant
     assert detail["OrganizationVersion"].startswith("9.")
     assert "WebApplication" in detail["Endpoints"]["Keys"]
+
+
+def test_the_version(api):
+    """RetrieveVersion: that of the current organization.
+
+    Learn: webapi/use-web-api-functions
+    """
+    access = f"{CRM}.EndpointAccessType'Default'"
+    detail = api.retrieve(f"RetrieveCurrentOrganization(AccessType={access})")["Detail"]
+    assert api.retrieve("RetrieveVersion")["Version"] == detail["OrganizationVersion"]
+
+
+@pytest.mark.parametrize(
+    ("function", "result"),
+    [
+        ("RetrieveProvisionedLanguages", "RetrieveProvisionedLanguages"),
+        ("RetrieveAvailableLanguages", "LocaleIds"),
+    ],
+)
+def test_languages(api, function, result):
+    """The organization's own is among them.
+
+    Learn: webapi/reference/about
+    """
+    (row,) = api.rows("organizations?$select=languagecode")
+    assert row["languagecode"] in api.retrieve(f"{function}()")[result]
 
 
 def test_the_organization_is_a_row(api):
@@ -498,7 +549,7 @@ def test_the_organization_is_a_row(api):
     Learn: webapi/reference/about
     """
     (row,) = api.rows("organizations?$select=name,languagecode")
-    assert row["organizationid"] == api.read("WhoAmI")["OrganizationId"]
+    assert row["organizationid"] == api.retrieve("WhoAmI")["OrganizationId"]
     assert row["languagecode"] > 1000
 
 
@@ -508,7 +559,7 @@ def test_metadata_is_not_paged(api):
     Learn: webapi/query-metadata-web-api
     """
     prefer = "odata.maxpagesize=1"
-    body = api.read("EntityDefinitions?$select=LogicalName", prefer=prefer)
+    body = api.retrieve("EntityDefinitions?$select=LogicalName", prefer=prefer)
     assert len(body["value"]) > 10 and "@odata.nextLink" not in body
 
 

@@ -40,7 +40,7 @@ def test_who_one_is_for_the_request(api, person, acting):
 
     Learn: webapi/impersonate-another-user-web-api
     """
-    answer = api.read("WhoAmI", headers=acting)
+    answer = api.retrieve("WhoAmI", headers=acting)
     assert answer["UserId"] == person["systemuserid"]
 
 
@@ -50,7 +50,7 @@ def test_the_other_user_is_the_author(api, rows, person, acting):
     Learn: webapi/impersonate-another-user-web-api
     """
     answer = api.post("accounts", json=rows.body("accounts"), headers=acting)
-    row = api.read(f"accounts({rows.adopt(answer)})")
+    row = api.retrieve(f"accounts({rows.adopt(answer)})")
     assert row["_createdby_value"] == row["_ownerid_value"] == person["systemuserid"]
 
 
@@ -59,9 +59,9 @@ def test_the_application_stands_behind(api, rows, acting):
 
     Learn: webapi/impersonate-another-user-web-api
     """
-    me = api.read("WhoAmI")["UserId"]
+    me = api.retrieve("WhoAmI")["UserId"]
     answer = api.post("accounts", json=rows.body("accounts"), headers=acting)
-    row = api.read(f"accounts({rows.adopt(answer)})")
+    row = api.retrieve(f"accounts({rows.adopt(answer)})")
     assert row["_createdonbehalfby_value"] == me
     assert row["_modifiedonbehalfby_value"] == me
 
@@ -74,8 +74,8 @@ def test_without_the_header_nobody_stands_behind(api, rows, acting):
     answer = api.post("accounts", json=rows.body("accounts"), headers=acting)
     address = f"accounts({rows.adopt(answer)})"
     api.patch(address, json={"fax": "1"})
-    row = api.read(address)
-    assert row["_modifiedby_value"] == api.read("WhoAmI")["UserId"]
+    row = api.retrieve(address)
+    assert row["_modifiedby_value"] == api.retrieve("WhoAmI")["UserId"]
     assert row["_modifiedonbehalfby_value"] is None
 
 
@@ -132,7 +132,7 @@ def test_an_update_may_be_a_duplicate(api, rows, rules):
     address = f"accounts({rows.add('accounts', name='B')})"
     answer = api.patch(address, json={"name": rows.name("A")}, headers=DETECT)
     assert answer.json()["error"]["code"] == "0x80040333"
-    assert api.read(address)["name"] == rows.name("B")
+    assert api.retrieve(address)["name"] == rows.name("B")
 
 
 def test_what_is_no_duplicate_is_created(api, rows, rules):

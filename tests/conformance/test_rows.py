@@ -26,7 +26,7 @@ def missing(rows: Rows) -> str:
 
 
 def etag(api: Api, address: str) -> str:
-    return api.read(f"{address}?$select=name")["@odata.etag"]
+    return api.retrieve(f"{address}?$select=name")["@odata.etag"]
 
 
 # -- create --------------------------------------------------------------------------
@@ -44,7 +44,7 @@ def test_create_answers_with_the_address(api, rows):
     assert re.fullmatch(
         re.escape(api.base_url) + r"/accounts\([0-9a-f-]{36}\)", address
     )
-    assert api.read(address)["name"] == rows.name()
+    assert api.retrieve(address)["name"] == rows.name()
 
 
 def test_create_returns_the_row_on_request(api, rows):
@@ -57,6 +57,7 @@ def test_create_returns_the_row_on_request(api, rows):
     rows.own("accounts", answer.json()["accountid"])
     assert answer.status_code == 201
     assert answer.headers["Preference-Applied"] == REPRESENTATION
+    assert "OData-EntityId" not in answer.headers
     assert {k for k in answer.json() if "@odata" not in k} == {"name", "accountid"}
 
 
@@ -96,7 +97,7 @@ def test_a_new_row_belongs_to_its_creator(api, account):
 
     Learn: reference/entities/account
     """
-    me, row = api.read("WhoAmI"), api.read(account)
+    me, row = api.retrieve("WhoAmI"), api.retrieve(account)
     people = {row[f"_{name}_value"] for name in ("ownerid", "createdby", "modifiedby")}
     assert people == {me["UserId"]}
     assert row["_owningbusinessunit_value"] == me["BusinessUnitId"]
@@ -107,7 +108,7 @@ def test_a_new_row_is_active(api, account):
 
     Learn: reference/entities/account
     """
-    row = api.read(account)
+    row = api.retrieve(account)
     assert (row["statecode"], row["statuscode"]) == (0, 1)
 
 
@@ -116,7 +117,7 @@ def test_creation_and_modification_begin_equal(api, account):
 
     Learn: reference/entities/account
     """
-    row = api.read(account)
+    row = api.retrieve(account)
     assert row["createdon"] == row["modifiedon"]
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", row["createdon"])
 
@@ -126,7 +127,7 @@ def test_columns_have_defaults(api, account):
 
     Learn: reference/entities/account
     """
-    assert api.read(account)["donotemail"] is False
+    assert api.retrieve(account)["donotemail"] is False
 
 
 def test_columns_not_valid_for_create_are_ignored(api, rows):
@@ -135,7 +136,7 @@ def test_columns_not_valid_for_create_are_ignored(api, rows):
     Learn: entity-attribute-metadata
     """
     body = {"createdon": "2001-01-01T00:00:00Z", "versionnumber": 7}
-    row = api.read(f"accounts({rows.add('accounts', body)})")
+    row = api.retrieve(f"accounts({rows.add('accounts', body)})")
     assert row["createdon"] > "2020" and row["versionnumber"] != 7
 
 
@@ -145,7 +146,7 @@ def test_overriddencreatedon_becomes_createdon(api, rows):
     Learn: reference/entities/account
     """
     body = {"overriddencreatedon": "2001-02-03T04:05:06Z"}
-    row = api.read(f"accounts({rows.add('accounts', body)})")
+    row = api.retrieve(f"accounts({rows.add('accounts', body)})")
     assert row["createdon"].startswith("2001-02-03")
 
 
@@ -200,7 +201,7 @@ def test_deep_insert_of_a_lookup(api, rows):
     account = rows.add("accounts", nested)
     (contact,) = rows.find("contacts")
     rows.own("contacts", contact["contactid"])
-    row = api.read(f"accounts({account})?$select=_primarycontactid_value")
+    row = api.retrieve(f"accounts({account})?$select=_primarycontactid_value")
     assert row["_primarycontactid_value"] == contact["contactid"]
 
 
@@ -279,7 +280,7 @@ def test_a_single_property(api, rows, account):
 
     Learn: webapi/retrieve-entity-using-web-api
     """
-    assert api.read(f"{account}/name")["value"] == rows.name()
+    assert api.retrieve(f"{account}/name")["value"] == rows.name()
 
 
 def test_a_single_property_without_value(api, account):
@@ -316,8 +317,19 @@ def test_a_reference_alone(api, rows, account):
     """
     contact = rows.add("contacts")
     api.patch(account, json=bind("primarycontactid", "contacts", contact))
-    body = api.read(f"{account}/primarycontactid/$ref")
+    body = api.retrieve(f"{account}/primarycontactid/$ref")
     assert body["@odata.id"] == f"{api.base_url}/contacts({contact})"
+
+
+def test_references_of_a_collection(api, rows, account):
+    """accounts(id)/Account_Tasks/$ref: addresses alone.
+
+    Learn: webapi/retrieve-entity-using-web-api
+    """
+    row_id = split_address(account)[1]
+    task = rows.add("tasks", bind("regardingobjectid_account_task", "accounts", row_id))
+    found = api.rows(f"{account}/Account_Tasks/$ref")
+    assert found == [{"@odata.id": f"{api.base_url}/tasks({task})"}]
 
 
 def test_a_single_row_has_its_context(api, account):
@@ -325,7 +337,7 @@ def test_a_single_row_has_its_context(api, account):
 
     Learn: webapi/retrieve-entity-using-web-api
     """
-    context = api.read(f"{account}?$select=name")["@odata.context"]
+    context = api.retrieve(f"{account}?$select=name")["@odata.context"]
     assert context == f"{api.base_url}/$metadata#accounts(name)/$entity"
 
 
@@ -334,7 +346,7 @@ def test_a_key_may_be_named(api, account):
 
     Learn: use-alternate-key-reference-record
     """
-    assert api.read(account.replace("(", "(accountid="))["fax"] == "1"
+    assert api.retrieve(account.replace("(", "(accountid="))["fax"] == "1"
 
 
 def test_guids_in_any_case(api, account):
@@ -343,7 +355,7 @@ def test_guids_in_any_case(api, account):
     Learn: webapi/web-api-types-operations
     """
     row_id = split_address(account)[1]
-    assert api.read(f"accounts({row_id.upper()})")["accountid"] == row_id
+    assert api.retrieve(f"accounts({row_id.upper()})")["accountid"] == row_id
 
 
 # -- update --------------------------------------------------------------------------
@@ -355,7 +367,7 @@ def test_update_changes_only_what_is_sent(api, rows, account):
     Learn: webapi/update-delete-entities-using-web-api
     """
     assert api.patch(account, json={"fax": "2"}).status_code == 204
-    row = api.read(account)
+    row = api.retrieve(account)
     assert (row["name"], row["fax"]) == (rows.name(), "2")
 
 
@@ -365,7 +377,7 @@ def test_null_clears(api, account):
     Learn: webapi/update-delete-entities-using-web-api
     """
     api.patch(account, json={"fax": None})
-    assert api.read(account)["fax"] is None
+    assert api.retrieve(account)["fax"] is None
 
 
 def test_an_empty_text_is_null(api, account):
@@ -374,7 +386,7 @@ def test_an_empty_text_is_null(api, account):
     Measured: documented for CRM's string columns, seen in public exports
     """
     api.patch(account, json={"fax": ""})
-    assert api.read(account)["fax"] is None
+    assert api.retrieve(account)["fax"] is None
 
 
 def test_an_update_names_the_row(api, account):
@@ -413,7 +425,7 @@ def test_a_single_property_is_put(api, account):
     Learn: webapi/update-delete-entities-using-web-api
     """
     assert api.put(f"{account}/fax", json={"value": "2"}).status_code == 204
-    assert api.read(account)["fax"] == "2"
+    assert api.retrieve(account)["fax"] == "2"
 
 
 def test_a_single_property_is_deleted(api, account):
@@ -422,7 +434,7 @@ def test_a_single_property_is_deleted(api, account):
     Learn: webapi/update-delete-entities-using-web-api
     """
     assert api.delete(f"{account}/fax").status_code == 204
-    assert api.read(account)["fax"] is None
+    assert api.retrieve(account)["fax"] is None
 
 
 def test_the_primary_key_does_not_change(api, account):
@@ -431,7 +443,7 @@ def test_the_primary_key_does_not_change(api, account):
     Learn: webapi/update-delete-entities-using-web-api
     """
     api.patch(account, json={"accountid": str(uuid.uuid4()), "fax": "2"})
-    assert api.read(account)["fax"] == "2"
+    assert api.retrieve(account)["fax"] == "2"
 
 
 # -- upsert and conditions -----------------------------------------------------------
@@ -443,7 +455,7 @@ def test_patch_of_a_missing_row_creates_it(api, rows, missing):
     Learn: use-upsert-insert-update-record
     """
     assert api.patch(missing, json=rows.body("accounts")).status_code == 204
-    assert api.read(missing)["name"] == rows.name()
+    assert api.retrieve(missing)["name"] == rows.name()
 
 
 @pytest.mark.parametrize(("times", "status"), [(1, 201), (2, 200)])
@@ -486,7 +498,7 @@ def test_if_none_match_any_prevents_update(api, account):
     """
     answer = api.patch(account, json={"fax": "2"}, if_none_match="*")
     assert error(answer) == (412, "0x80040237")
-    assert api.read(account)["fax"] == "1"
+    assert api.retrieve(account)["fax"] == "1"
 
 
 def test_an_update_of_the_known_version(api, account):
@@ -508,7 +520,7 @@ def test_an_update_of_an_old_version(api, account):
     answer = api.patch(account, json={"fax": "3"}, if_match=old)
     assert error(answer) == (412, "0x80060882")
     assert SAME_VERSION in answer.json()["error"]["message"]
-    assert api.read(account)["fax"] == "2"
+    assert api.retrieve(account)["fax"] == "2"
 
 
 def test_a_delete_of_the_known_version(api, account):
@@ -635,7 +647,7 @@ def test_a_key_is_defined(api, key):
 
     Learn: define-alternate-keys-entity
     """
-    table = api.read(
+    table = api.retrieve(
         "EntityDefinitions(LogicalName='account')?$select=LogicalName"
         "&$expand=Keys($select=KeyAttributes,EntityKeyIndexStatus)"
     )
@@ -648,7 +660,7 @@ def test_a_row_is_read_by_key(api, rows, key, by_key):
     Learn: use-alternate-key-reference-record
     """
     account = rows.add("accounts", {key: f"{rows.mark}K"})
-    assert api.read(by_key)["accountid"] == account
+    assert api.retrieve(by_key)["accountid"] == account
 
 
 def test_a_missing_row_by_key(api, by_key):
@@ -682,7 +694,7 @@ def test_an_upsert_by_key_updates(api, rows, key, by_key):
     """
     account = rows.add("accounts", {key: f"{rows.mark}K"})
     assert api.patch(by_key, json={"fax": "7"}).status_code == 204
-    assert api.read(f"accounts({account})")["fax"] == "7"
+    assert api.retrieve(f"accounts({account})")["fax"] == "7"
 
 
 def test_an_upsert_by_key_answers_with_the_key(api, rows, key, by_key):
@@ -722,7 +734,7 @@ def test_a_lookup_is_bound_by_key(api, rows, key, by_key):
     """
     parent = rows.add("accounts", {key: f"{rows.mark}K"}, "Parent")
     child = rows.add("accounts", {"parentaccountid@odata.bind": by_key}, "Child")
-    assert api.read(f"accounts({child})")["_parentaccountid_value"] == parent
+    assert api.retrieve(f"accounts({child})")["_parentaccountid_value"] == parent
 
 
 def test_a_lookup_to_a_missing_key(api, rows, by_key):

@@ -31,7 +31,7 @@ def test_the_authority_describes_itself(environment):
     Measured: msal 1.39 reads both before it asks for a token
     """
     with environment.anonymous(environment.authority) as session:
-        found = session.read("v2.0/.well-known/openid-configuration")
+        found = session.retrieve("v2.0/.well-known/openid-configuration")
     assert found["token_endpoint"].startswith("https://")
     assert found["authorization_endpoint"].startswith("https://")
 
@@ -122,7 +122,7 @@ def test_who_am_i(api: Api):
 
     Learn: webapi/reference/about
     """
-    body = api.read("WhoAmI")
+    body = api.retrieve("WhoAmI")
     assert body.pop("@odata.context").endswith(
         "/$metadata#Microsoft.Dynamics.CRM.WhoAmIResponse"
     )
@@ -135,7 +135,7 @@ def test_a_function_may_have_parentheses(api: Api):
 
     Learn: webapi/use-web-api-functions
     """
-    assert api.read("WhoAmI()") == api.read("WhoAmI")
+    assert api.retrieve("WhoAmI()") == api.retrieve("WhoAmI")
 
 
 @pytest.mark.parametrize("version", ["v9.0", "v9.1", "v9.2"])
@@ -145,7 +145,7 @@ def test_all_versions_are_served(environment, api: Api, version):
     Learn: webapi/compose-http-requests-handle-errors
     """
     root = f"{environment.url}/api/data/{version}"
-    context = api.read(f"{root}/WhoAmI")["@odata.context"]
+    context = api.retrieve(f"{root}/WhoAmI")["@odata.context"]
     assert context.startswith(f"{root}/$metadata")
 
 

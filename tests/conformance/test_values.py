@@ -87,7 +87,7 @@ def test_versions_are_numbers(rows):
 
     Learn: reference/entities/account
     """
-    row = rows.api.read(f"accounts({rows.add('accounts')})")
+    row = rows.api.retrieve(f"accounts({rows.add('accounts')})")
     assert type(row["versionnumber"]) is int
 
 
@@ -99,7 +99,7 @@ def test_a_row_with_money_has_a_currency(rows):
 
     Learn: transaction-currency-currency-entity
     """
-    row = rows.api.read(f"accounts({rows.add('accounts', {'revenue': 1})})")
+    row = rows.api.retrieve(f"accounts({rows.add('accounts', {'revenue': 1})})")
     assert row["_transactioncurrencyid_value"]
 
 
@@ -108,7 +108,7 @@ def test_money_in_the_base_currency(rows):
 
     Learn: transaction-currency-currency-entity
     """
-    row = rows.api.read(f"accounts({rows.add('accounts', {'revenue': 100})})")
+    row = rows.api.retrieve(f"accounts({rows.add('accounts', {'revenue': 100})})")
     assert row["revenue_base"] == pytest.approx(100 / row["exchangerate"], abs=0.01)
 
 
@@ -119,7 +119,7 @@ def test_the_base_currency_has_the_rate_one(api):
     """
     (organization,) = api.rows("organizations?$select=_basecurrencyid_value")
     currency = organization["_basecurrencyid_value"]
-    row = api.read(f"transactioncurrencies({currency})?$select=exchangerate")
+    row = api.retrieve(f"transactioncurrencies({currency})?$select=exchangerate")
     assert row["exchangerate"] == 1
 
 
@@ -135,7 +135,7 @@ def test_another_currency_has_another_rate(environment, api, rows):
     currency = found[0]["transactioncurrencyid"]
     link = bind("transactioncurrencyid", "transactioncurrencies", currency)
     account = rows.add("accounts", {"revenue": 100, **link})
-    row = api.read(f"accounts({account})")
+    row = api.retrieve(f"accounts({account})")
     assert row["exchangerate"] == pytest.approx(found[0]["exchangerate"])
     assert row["revenue_base"] == pytest.approx(100 / row["exchangerate"], abs=0.01)
 
@@ -234,7 +234,7 @@ def test_texts_survive(rows, text):
     Learn: entity-attribute-metadata
     """
     row_id = rows.add("accounts", {"description": text})
-    row = rows.api.read(f"accounts({row_id})?$select=description")
+    row = rows.api.retrieve(f"accounts({row_id})?$select=description")
     assert row["description"] == text
 
 
@@ -268,7 +268,7 @@ def test_a_row_is_deactivated(api, rows):
     address = f"accounts({rows.add('accounts')})"
     state = {"statecode": 1, "statuscode": 2}
     assert api.patch(address, json=state).status_code == 204
-    row = api.read(address)
+    row = api.retrieve(address)
     assert (row["statecode"], row["statuscode"]) == (1, 2)
 
 
@@ -279,7 +279,7 @@ def test_a_state_brings_its_default_status(api, rows):
     """
     address = f"accounts({rows.add('accounts')})"
     assert api.patch(address, json={"statecode": 1}).status_code == 204
-    assert api.read(address)["statuscode"] == 2
+    assert api.retrieve(address)["statuscode"] == 2
 
 
 def test_a_status_of_another_state(api, rows):
@@ -302,7 +302,7 @@ def test_a_row_is_activated_again(api, rows):
     address = f"accounts({rows.add('accounts')})"
     for state in (1, 0):
         assert api.patch(address, json={"statecode": state}).status_code == 204
-    row = api.read(address)
+    row = api.retrieve(address)
     assert (row["statecode"], row["statuscode"]) == (0, 1)
 
 
@@ -315,7 +315,7 @@ def test_a_contact_has_a_full_name(api, rows):
     Learn: reference/entities/contact
     """
     contact = rows.add("contacts", {"firstname": "Ada"}, "King")
-    row = api.read(f"contacts({contact})?$select=fullname")
+    row = api.retrieve(f"contacts({contact})?$select=fullname")
     assert row["fullname"] == f"Ada {rows.name('King')}"
 
 
@@ -326,7 +326,7 @@ def test_a_full_name_follows_its_parts(api, rows):
     """
     address = f"contacts({rows.add('contacts', {'firstname': 'Ada'})})"
     api.patch(address, json={"firstname": "Bo"})
-    assert api.read(address)["fullname"].startswith("Bo ")
+    assert api.retrieve(address)["fullname"].startswith("Bo ")
 
 
 def test_a_full_name_is_not_written(api, rows):
@@ -335,7 +335,7 @@ def test_a_full_name_is_not_written(api, rows):
     Learn: reference/entities/contact
     """
     contact = rows.add("contacts", {"firstname": "Ada", "fullname": "Other"})
-    assert api.read(f"contacts({contact})")["fullname"].startswith("Ada ")
+    assert api.retrieve(f"contacts({contact})")["fullname"].startswith("Ada ")
 
 
 def test_an_address_has_a_composite(api, rows):
@@ -349,7 +349,7 @@ def test_an_address_has_a_composite(api, rows):
         "address1_postalcode": "5000",
         "address1_country": "Denmark",
     }
-    composite = api.read(f"accounts({rows.add('accounts', address)})")[
+    composite = api.retrieve(f"accounts({rows.add('accounts', address)})")[
         "address1_composite"
     ]
     assert all(value in composite for value in address.values())
@@ -363,7 +363,7 @@ def test_documents_are_numbered(api, rows):
     """
     account = rows.add("accounts")
     quote = rows.add("quotes", bind("customerid_account", "accounts", account))
-    assert api.read(f"quotes({quote})")["quotenumber"]
+    assert api.retrieve(f"quotes({quote})")["quotenumber"]
 
 
 def test_an_activity_is_also_a_pointer(api, rows):
@@ -372,7 +372,7 @@ def test_an_activity_is_also_a_pointer(api, rows):
     Learn: reference/entities/activitypointer
     """
     task = rows.add("tasks")
-    row = api.read(f"activitypointers({task})")
+    row = api.retrieve(f"activitypointers({task})")
     assert (row["subject"], row["activitytypecode"]) == (rows.name(), "task")
 
 

@@ -154,6 +154,18 @@ def test_a_new_table_is_in_every_description(api: Session) -> None:
     assert api.get(query).json()["value"]
 
 
+def test_a_column_is_updated_through_a_cast(api: Session) -> None:
+    """dynamics-web-api 2.5 sends back what it read, to the address it read it from."""
+    _make_table(api)
+    path = "EntityDefinitions(LogicalName='new_project')/Attributes"
+    address = f"{path}(LogicalName='new_name')/{_PREFIX}StringAttributeMetadata"
+    definition = api.get(address).json()
+    definition["DisplayName"] = _label("Title")
+    assert api.put(address, json=definition).status_code == 204
+    label = api.get(address).json()["DisplayName"]["UserLocalizedLabel"]
+    assert label["Label"] == "Title"
+
+
 def test_change_tracking_is_turned_on_once_for_all(api: Session) -> None:
     address = _make_table(api, ChangeTrackingEnabled=False)
     url, tracked = "new_projects?$select=new_name", {"Prefer": "odata.track-changes"}

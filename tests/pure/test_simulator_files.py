@@ -64,6 +64,16 @@ def test_a_file_comes_out_in_pieces(api: Session, row: str) -> None:
     assert answer.status_code == 416
 
 
+def test_the_column_itself_is_base64_in_json(api: Session, row: str) -> None:
+    """How dynamics-web-api 2.5 downloads: it looks for Content-Disposition."""
+    _upload(api, row)
+    answer = api.get(f"{row}/new_paper?size=full", headers={"Range": "bytes=10-19"})
+    assert answer.status_code == 206
+    assert base64.b64decode(answer.json()["value"]) == _CONTENT[10:20]
+    assert answer.headers["x-ms-file-size"] == str(len(_CONTENT))
+    assert answer.headers["Content-Disposition"].startswith("attachment; filename")
+
+
 def test_a_file_goes_in_by_chunks(api: Session, row: str) -> None:
     begin = api.patch(
         f"{row}/new_paper?x-ms-file-name=p%C3%A6re.txt",
