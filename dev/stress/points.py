@@ -22,9 +22,10 @@ METHODS = {
     "integration.engine.capture": ("_capture_dataverse", "_capture_odoo", "_observe"),
     "integration.engine.plan": ("_plan",),
     "integration.engine.pull": (
-        *("_pull", "_create_records", "_write_records", "_remove_records", "_remember"),
+        *("_create", "_create_records", "_write", "_change_records", "_remember"),
     ),
     "integration.engine.push": ("_reserve", "_send", "_settle", "_recover"),
+    "integration.engine.bulk": ("_create",),
     "integration.engine.remember": ("_remember",),
     "integration.inbox": ("_put_rows", "_done"),
     "integration.journal": ("_forget_own",),

@@ -125,7 +125,11 @@ class World:
             if connection.state != "connected":
                 connection.action_connect()
             errors = env["sync.error"].search([("state", "=", "open")])
-            errors.filtered(lambda e: e.kind in ("permanent", "auth")).action_retry()
+            # What Dataverse refused has its code; other conflicts are people's own.
+            refused = errors.filtered(lambda e: e.kind != "conflict" or "0x" in (e.code or ""))
+            refused.filtered(
+                lambda e: e.kind in ("permanent", "auth", "conflict")
+            ).action_retry()
 
     def _wait_and_run(self) -> dict[str, Any]:
         with self.odoo() as env:
