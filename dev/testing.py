@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -14,7 +15,7 @@ from . import database, environment, process, say, server
 from .paths import ADDON, LOCAL, LOGS, ROOT, SCREENSHOTS
 from .python_env import PYTHON
 
-PURE = "pure"
+PURE, STRESS = "pure", "stress"
 PURE_TESTS = ROOT / "tests" / "pure"
 ODOO_TESTS = Path(__file__).with_name("odoo_tests.py")
 
@@ -39,8 +40,8 @@ class Outcome(NamedTuple):
 def run(tags: str = "") -> int:
     """Run the tests; the last line on standard output is `N passed, N failed`.
 
-    :param tags: empty for all tests, `pure` for those without Odoo, otherwise Odoo's
-        `--test-tags` for Odoo's alone
+    :param tags: empty for all tests, `pure` for those without Odoo, `stress` for the
+        sample of `make stress`, otherwise Odoo's `--test-tags` for Odoo's alone
     :return: 0 if all of them passed
     """
     LOGS.mkdir(parents=True, exist_ok=True)
@@ -50,7 +51,10 @@ def run(tags: str = "") -> int:
     else:
         with environment.ready(tours=True) as template:
             outcomes = [] if tags else [_pure()]
-            outcomes.append(_odoo(template, tags or f"/{ADDON}"))
+            if tags != STRESS:
+                outcomes.append(_odoo(template, tags or f"/{ADDON}"))
+            if tags in ("", STRESS):
+                outcomes.append(_stress())
     total = Outcome(*map(sum, zip(*outcomes, strict=True)))
     print(f"{total.passed} passed, {total.failed} failed", flush=True)
     return int(total.failed > 0)
@@ -92,6 +96,16 @@ def _odoo(template: str, tags: str) -> Outcome:
     finally:
         database.drop(name)
     return read_ledger(result).confirmed("Odoo", status)
+
+
+def _stress() -> Outcome:
+    """A sample of `make stress`, the same each time.
+
+    Among the samples is one of an engine that makes a mistake: it must be noticed.
+    """
+    sample = importlib.import_module(f"{__package__}.stress.sample")
+    passed, failed = sample.run()
+    return Outcome(len(passed), len(failed))
 
 
 def read_junit(report: Path) -> Outcome:

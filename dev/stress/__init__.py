@@ -18,6 +18,7 @@ from .report import Reports
 TIERS = {
     "planner": 10,
     "histories": 40,
+    "concurrency": 15,
 }
 
 

@@ -1,7 +1,8 @@
 """A tier's work in a process of its own, which tells what it did line by line.
 
-Each line that the process writes to standard output is a JSON object:
-`{"count": {figure: number}}`, or `{"violation": sentence, "seed": …, "history": …}`.
+Each line that the process writes to standard output is a JSON object: `{"count":
+{figure: number}}`, `{"fingerprint": text}` of what it sent, or `{"violation": sentence,
+"seed": …, "history": …}`.
 `tell` writes such a line, `follow` reads them.
 """
 
@@ -43,6 +44,8 @@ def follow(report: Report, seconds: float, *command: object, **options: Any) -> 
                 continue  # some library's own message
             for figure, number in told.get("count", {}).items():
                 report.count(figure, number)
+            if told.get("fingerprint"):
+                report.fingerprints.append(told["fingerprint"])
             if "violation" in told:
                 report.violation(
                     told["violation"], told.get("seed"), told.get("history", "")
@@ -52,4 +55,6 @@ def follow(report: Report, seconds: float, *command: object, **options: Any) -> 
         overdue.cancel()
         process.stop(child)
     if status:
-        report.violation(f"the process ended with status {status}: {command}")
+        report.violation(
+            f"the process ended with status {status}; see what it wrote to its errors"
+        )
