@@ -4,7 +4,6 @@ from . import test_conflicts
 from . import test_connection
 from . import test_deletions
 from . import test_errors
-from . import test_histories
 from . import test_journal
 from . import test_matching
 from . import test_partner

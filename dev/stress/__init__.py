@@ -16,7 +16,12 @@ from .report import Reports
 
 # The tiers in the order in which they run, and how much of the time each one gets.
 TIERS = {
+    "planner": 10,
     "histories": 40,
+    "crash": 20,
+    "matrix": 20,
+    "mutants": 20,
+    "concurrency": 15,
 }
 
 

@@ -36,7 +36,7 @@ class Ghost:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self.written: dict[str, str] = {}
+        self.written: dict[str, str] = {}  # token: birth
         self.origin: dict[str, str] = {}
         self.seen_over: set[str] = set()
         self.births: set[str] = set()
@@ -71,8 +71,10 @@ class Ghost:
         self.touched(side, birth)
 
     def touched(self, side: str, birth: str) -> None:
-        """Somebody changed something else about a record."""
+        """Somebody changed something about a record."""
         self.unseen.add((side, birth))
+        if (OTHER[side], birth) in self.deleted:
+            self.excused.add((OTHER[side], birth))
 
     def toggled(self, side: str, card: Card) -> None:
         """Somebody archived a record, or took it out of the archive."""
@@ -90,7 +92,9 @@ class Ghost:
             for value, birth in self.written.items()
             if birth == card.birth and value not in self.seen_over
         }
-        if living - visible or (OTHER[side], card.birth) in self.unseen:
+        # A write whose answer was lost looks like somebody else's: so either side.
+        unseen = {birth for _side, birth in self.unseen}
+        if living - visible or card.birth in unseen:
             self.excused.add((side, card.birth))
         self.seen_over |= visible
 
@@ -219,7 +223,7 @@ class Ghost:
         if any(writes[2:]) or before != after:
             raise Broken(f"I6 quiet runs went on writing: {writes}")
         if counters["requests"] > len(tables):
-            raise Broken(f"I6 a run with nothing to do: {counters['requests']} requests")
+            raise Broken(f"I6 {counters['requests']} requests with nothing to do")
 
     def _check_losses(self, cards: dict[str, dict[Any, Card]]) -> None:
         there = {

@@ -37,10 +37,8 @@ class People:
         """Do it, if there is anything to do it to."""
         act = getattr(self, deed.kind)
         cards = list(self.world.cards(deed.side).values())
-        if not deed.kind.startswith("create"):
-            cards = [card for card in cards if card.birth]
-            if not cards:
-                return
+        if not cards and not deed.kind.startswith("create"):
+            return
         card = cards[deed.who % len(cards)] if cards else None
         try:
             done = act(deed, card, cards)
@@ -165,23 +163,32 @@ class People:
         self.ghost.toggled(deed.side, card)
         return "archived" if card.active else "active again"
 
-    def delete(self, deed: Deed, card: Card, _cards: list[Card]) -> None:
+    def delete(self, deed: Deed, card: Card, cards: list[Card]) -> str:
         if deed.side == ODOO:
             self.world.in_odoo(lambda env: env["res.partner"].browse(card.key).unlink())
         else:
             self.world.in_dataverse(lambda person: person.delete(card.table, card.key))
-        self.ghost.removed(deed.side, card)
+        return self._deleted(deed.side, cards)
 
-    def delete_sql(self, deed: Deed, card: Card, _cards: list[Card]) -> None:
+    def delete_sql(self, deed: Deed, card: Card, cards: list[Card]) -> str:
         if deed.side == DATAVERSE:
-            return self.delete(deed, card, _cards)
+            return self.delete(deed, card, cards)
         self.world.in_odoo(
             lambda env: env.cr.execute(
                 "DELETE FROM res_partner WHERE id = %s", [card.key]
             )
         )
-        self.ghost.removed(ODOO, card)
-        return None
+        return self._deleted(ODOO, cards)
+
+    def _deleted(self, side: str, before: list[Card]) -> str:
+        """Others may be deleted along with a record, or lose their company."""
+        after = self.world.cards(side)
+        for card in before:
+            if card.key not in after:
+                self.ghost.removed(side, card)
+            elif card != after[card.key]:
+                self.ghost.touched(side, card.birth)
+        return ", ".join(card.birth for card in before if card.key not in after)
 
     def move(self, deed: Deed, card: Card, cards: list[Card]) -> str:
         """A contact changes to another company, or to none."""
