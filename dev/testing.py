@@ -12,7 +12,6 @@ from typing import NamedTuple
 from xml.etree import ElementTree
 
 from . import database, environment, process, say, server
-from .stress import samples
 from .paths import ADDON, LOCAL, LOGS, ROOT, SCREENSHOTS
 from .python_env import PYTHON
 
@@ -41,33 +40,23 @@ class Outcome(NamedTuple):
 def run(tags: str = "") -> int:
     """Run the tests; the last line on standard output is `N passed, N failed`.
 
-<<<<<<< HEAD
-    :param tags: empty for all tests, `pure` for those without Odoo, the name of one of
-        the stress campaigns' samples, otherwise Odoo's `--test-tags` for Odoo's alone
-=======
     :param tags: empty for all tests, `pure` for those without Odoo, `stress` for the
-        sample of `make stress`, otherwise Odoo's `--test-tags` for Odoo's alone
->>>>>>> dfe71865bc4f9f9e4d244ddcd8bc3475fb84a709
+        sample of `make stress` (`stress:NAME` for those whose name begins so), otherwise
+        Odoo's `--test-tags` for Odoo's alone
     :return: 0 if all of them passed
     """
     LOGS.mkdir(parents=True, exist_ok=True)
     if tags == PURE:
         environment.prepare_python()
         outcomes = [_pure()]
-    elif tags in samples.SAMPLES:
-        outcomes = [_sample(tags)]
     else:
         with environment.ready(tours=True) as template:
             outcomes = [] if tags else [_pure()]
-<<<<<<< HEAD
-            outcomes.append(_odoo(template, tags or f"/{ADDON}"))
-            outcomes += [] if tags else map(_sample, samples.SAMPLES)
-=======
-            if tags != STRESS:
+            what, _, only = tags.partition(":")
+            if what != STRESS:
                 outcomes.append(_odoo(template, tags or f"/{ADDON}"))
-            if tags in ("", STRESS):
-                outcomes.append(_stress())
->>>>>>> dfe71865bc4f9f9e4d244ddcd8bc3475fb84a709
+            if what in ("", STRESS):
+                outcomes.append(_stress(only))
     total = Outcome(*map(sum, zip(*outcomes, strict=True)))
     print(f"{total.passed} passed, {total.failed} failed", flush=True)
     return int(total.failed > 0)
@@ -84,11 +73,6 @@ def _pure() -> Outcome:
         env=process.base_environment(),
     )
     return read_junit(report).confirmed("The pure tests", status)
-
-
-def _sample(name: str) -> Outcome:
-    with say.step(f"a sample of the stress tier {name}"):
-        return Outcome(*samples.run(name))
 
 
 def _odoo(template: str, tags: str) -> Outcome:
@@ -116,13 +100,13 @@ def _odoo(template: str, tags: str) -> Outcome:
     return read_ledger(result).confirmed("Odoo", status)
 
 
-def _stress() -> Outcome:
+def _stress(only: str) -> Outcome:
     """A sample of `make stress`, the same each time.
 
     Among the samples is one of an engine that makes a mistake: it must be noticed.
     """
     sample = importlib.import_module(f"{__package__}.stress.sample")
-    passed, failed = sample.run()
+    passed, failed = sample.run(only)
     return Outcome(len(passed), len(failed))
 
 

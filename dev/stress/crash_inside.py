@@ -71,6 +71,7 @@ def main(world: World, seconds: float, seed: int, kills: int = 0) -> None:
         label = labels[case.point]
         violations = _kill(world, case, expected)
         seen.add(label)
+        tell(sys.stdout, count={"cases": 1})
         if case.how in EDITS:
             tell(sys.stdout, count={"edits at a point": 1})
         else:

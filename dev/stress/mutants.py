@@ -1,8 +1,8 @@
 """The suite is tried itself: designs that lose data, each as a patch, must turn it red.
 
 A patch in `tests/mutants/` says in its first line what it breaks, and in the lines after
-it which tests notice: `killed by: pure FILE`, `killed by: odoo TAGS`, or `killed by:
-sample NAME` (see `samples`). They run in a copy of the repository, the fastest first.
+it which tests notice: `killed by: pure FILE`, or `killed by: odoo TAGS` of `make test`
+(`stress:NAME` is a sample of the campaigns). They run in a copy of the repository, the fastest first.
 """
 
 from __future__ import annotations

@@ -6,19 +6,23 @@ import sys
 from collections.abc import Callable
 
 from .. import say
-from . import concurrency, histories
+from . import concurrency, crash, histories, matrix
 from .report import Report
 
 SEED = 0
+KILLS = CELLS = 30
 
 
-def run() -> tuple[list[str], list[str]]:
+def run(only: str = "") -> tuple[list[str], list[str]]:
     """Play the samples.
 
+    :param only: those whose name begins so
     :return: the names of those that passed and of those that failed
     """
     passed, failed = [], []
     for name, sample in SAMPLES.items():
+        if not name.startswith(only):
+            continue
         with say.step(f"stress sample: {name}"):
             wrong = sample()
         (failed if wrong else passed).append(name)
@@ -56,8 +60,28 @@ def _crowd() -> str:
     return report.violations[0]["what"] if report.violations else ""
 
 
+def _dying_workers() -> str:
+    report = Report("crash")
+    crash.run(240, SEED, report, kills=KILLS)
+    return _wrong(report, report.figures.get("cases", 0) >= KILLS)
+
+
+def _faults() -> str:
+    report = Report("matrix")
+    matrix.run(240, SEED, report, cells=CELLS)
+    return _wrong(report, report.figures.get("cells reached", 0) >= CELLS)
+
+
+def _wrong(report: Report, enough: bool) -> str:
+    if report.violations:
+        return report.violations[0]["what"]
+    return "" if enough else f"too few: {report.figures}"
+
+
 SAMPLES: dict[str, Callable[[], str]] = {
     "random histories, twice": _random_histories,
     "a broken engine is noticed": _broken_engine,
     "two workers and four people": _crowd,
+    "workers that die": _dying_workers,
+    "faults and operations": _faults,
 }
