@@ -41,8 +41,8 @@ def run(tags: str = "") -> int:
     """Run the tests; the last line on standard output is `N passed, N failed`.
 
     :param tags: empty for all tests, `pure` for those without Odoo, `stress` for the
-        sample of `make stress` (`stress:NAME` for those whose name begins so), otherwise
-        Odoo's `--test-tags` for Odoo's alone
+        sample of `make stress` (`stress:NAME` for those whose name begins so),
+        otherwise Odoo's `--test-tags` for Odoo's alone
     :return: 0 if all of them passed
     """
     LOGS.mkdir(parents=True, exist_ok=True)

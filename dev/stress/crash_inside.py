@@ -118,7 +118,9 @@ def _cases(
             yield from _of(settings, (deed,), known[settings, (deed,)][0])
 
 
-def _of(settings: Settings, deeds: tuple[str, ...], labels: list[str]) -> Iterator[Case]:
+def _of(
+    settings: Settings, deeds: tuple[str, ...], labels: list[str]
+) -> Iterator[Case]:
     """All that may happen to one history."""
     for point, label in enumerate(labels):
         for how in _ways(label, deeds):
@@ -173,7 +175,7 @@ def _kill(world: World, case: Case, expected: dict) -> list[str]:
     ]
 
 
-# -- what people do at a point, while the worker goes on --------------------------------
+# -- what people do at a point, while the worker goes on -------------------------------
 
 EDITS = ["edit in Odoo", "edit in Dataverse"]
 EDITED = ("update_in_odoo", "update_in_dataverse")
@@ -209,7 +211,7 @@ def _keeps_edits(_expected: dict, found: dict) -> list[str]:
     return broken
 
 
-# -- what people do between a worker's death and the next one ---------------------------
+# -- what people do between a worker's death and the next one --------------------------
 
 NEW = ("Aab", "Cab", "Eab parent")  # companies that the dead worker was to send
 

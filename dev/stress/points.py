@@ -15,8 +15,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from odoo import sql_db
-from odoo.addons.dataverse_sync.dataverse.transport import Transport
 from odoo.modules.registry import Registry
+
+from odoo.addons.dataverse_sync.dataverse.transport import Transport
 
 METHODS = {
     "integration.engine.capture": ("_capture_dataverse", "_capture_odoo", "_observe"),
@@ -69,7 +70,10 @@ def _engine_method() -> str:
     frame = sys._getframe(1)
     while frame:
         code = frame.f_code
-        if "/engine/" in code.co_filename and code.co_name not in ("_commit", "wrapped"):
+        if "/engine/" in code.co_filename and code.co_name not in (
+            "_commit",
+            "wrapped",
+        ):
             module = code.co_filename.rpartition("/")[2].removesuffix(".py")
             return f"{module}.{code.co_name}"
         frame = frame.f_back

@@ -20,7 +20,9 @@ def test_a_mutant_can_be_made(mutant):
     assert not check(mutant.patch)
     assert mutant.says
     for killer in mutant.killers:
-        assert re.fullmatch(r"pure \w+\.py|odoo (/dataverse_sync:|stress:)[\w.]+", killer)
+        assert re.fullmatch(
+            r"pure \w+\.py|odoo (/dataverse_sync:|stress:)[\w.]+", killer
+        )
 
 
 def test_a_patch_that_does_not_fit_is_noticed(tmp_path):
