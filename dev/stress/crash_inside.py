@@ -180,13 +180,15 @@ def _kill(world: World, case: Case, expected: dict) -> list[str]:
 EDITS = ["edit in Odoo", "edit in Dataverse"]
 EDITED = ("update_in_odoo", "update_in_dataverse")
 LATE = {"Hab": "99", "Iab": "late@x.example"}
+CLASH = "77"  # over the very value that the run carries
 
 
 def _edit(world: World, how: str, tell_parent: Callable[[str], None]) -> None:
     """Somebody saves records that this very run works on."""
     if how == "edit in Dataverse":
         rows = world.rows()
-        world.person.write("account", rows["Hab"], emailaddress1=LATE["Iab"])
+        late = {"emailaddress1": LATE["Iab"], "telephone1": CLASH}
+        world.person.write("account", rows["Hab"], **late)
         world.person.write("account", rows["Iab"], telephone1=LATE["Hab"])
     else:
         try:
@@ -194,7 +196,8 @@ def _edit(world: World, how: str, tell_parent: Callable[[str], None]) -> None:
                 # Whoever would wait for the run saves after it: nothing to see here.
                 env.cr.execute("SET LOCAL lock_timeout = '50ms'")
                 world.named(env, "Hab").phone = LATE["Hab"]
-                world.named(env, "Iab").email = LATE["Iab"]
+                late = {"email": LATE["Iab"], "phone": CLASH}
+                world.named(env, "Iab").write(late)
         except psycopg2.OperationalError:
             return
     tell_parent("edited")
@@ -208,6 +211,8 @@ def _keeps_edits(_expected: dict, found: dict) -> list[str]:
         for late in LATE.values():
             if not any(late in cards[name] for name in LATE):
                 broken.append(f"lost update: {late} in {side}")
+    if CLASH not in json.dumps(found):
+        broken.append(f"lost update: {CLASH} is neither there nor in the conflict log")
     return broken
 
 
