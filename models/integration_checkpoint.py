@@ -2,6 +2,8 @@
 
 import uuid
 
+from psycopg2.errors import SerializationFailure
+
 from odoo import api, fields, models
 
 # Longer than the slowest request; a worker that died blocks its mapping this long.
@@ -60,6 +62,14 @@ class IntegrationCheckpoint(models.Model):
             somebody else works on the mapping. The caller commits.
         """
         self.flush_recordset()
+        try:
+            with self.env.cr.savepoint(flush=False):
+                return self._take()
+        except SerializationFailure:
+            # Somebody took it, or gave it back, since this transaction began.
+            return None
+
+    def _take(self):
         self.env.cr.execute(
             "UPDATE integration_checkpoint SET fence = fence + 1, lease_owner = %s,"
             " lease_expires = (now() AT TIME ZONE 'UTC') + make_interval(secs => %s)"

@@ -6,7 +6,13 @@ import random
 from odoo.tests import tagged
 
 from .common import DataverseCase
-from .test_histories import COLUMNS
+
+COLUMNS = {
+    "phone": "telephone1",
+    "email": "emailaddress1",
+    "city": "address1_city",
+    "street": "address1_line1",
+}
 
 
 @tagged("post_install", "-at_install")

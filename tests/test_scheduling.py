@@ -1,6 +1,9 @@
 """When and by whom a mapping is run."""
 
 from datetime import timedelta
+from unittest.mock import patch
+
+from psycopg2.errors import SerializationFailure
 
 from odoo import fields
 from odoo.tests import tagged
@@ -32,6 +35,15 @@ class TestScheduling(DataverseCase):
         self.run_scheduled()
         self.assertEqual(self.partner_of(contact).parent_id, self.partner_of(account))
         self.assertEqual(self.jobs().mapping_id, self.customers | self.contacts)
+        self.assertEqual(set(self.jobs().mapped("state")), {"done"})
+
+    def test_two_workers_that_reach_for_the_lease_at_once(self):
+        """The one who comes too late leaves the mapping alone, and breaks nothing."""
+        checkpoints = type(self.env["integration.checkpoint"])
+        with patch.object(checkpoints, "_take", side_effect=SerializationFailure):
+            counters = self.customers.synchronize()
+            self.run_scheduled()
+        self.assertIn("being synchronized already", counters["message"])
         self.assertEqual(set(self.jobs().mapped("state")), {"done"})
 
     def test_connections_that_are_paused_or_off_are_left_alone(self):

@@ -228,6 +228,11 @@ class TestSynchronize(DataverseCase):
         self.synchronize(self.customers)
         self.assertEqual(partner.phone, "2")
         self.assertQuiet()
+        # Nor when every row is read anew.
+        self.simulator.control("POST", "delta-tokens/expire")
+        self.synchronize(self.customers)
+        self.assertEqual(partner.phone, "2")
+        self.assertQuiet()
 
     # -- what the engine writes, and what it does not ---------------------------------
 

@@ -18,6 +18,10 @@ from .report import Reports
 TIERS = {
     "planner": 10,
     "histories": 40,
+    "crash": 20,
+    "matrix": 20,
+    "mutants": 20,
+    "concurrency": 15,
 }
 
 

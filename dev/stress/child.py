@@ -1,7 +1,8 @@
 """A tier's work in a process of its own, which tells what it did line by line.
 
-Each line that the process writes to standard output is a JSON object:
-`{"count": {figure: number}}`, or `{"violation": sentence, "seed": …, "history": …}`.
+Each line that the process writes to standard output is a JSON object: `{"count":
+{figure: number}}`, `{"fingerprint": text}` of what it sent, or `{"violation": sentence,
+"seed": …, "history": …}`.
 `tell` writes such a line, `follow` reads them.
 """
 
@@ -53,6 +54,8 @@ def follow(
                 heard(told)
             for figure, number in told.get("count", {}).items():
                 report.count(figure, number)
+            if told.get("fingerprint"):
+                report.fingerprints.append(told["fingerprint"])
             if "violation" in told:
                 report.violation(
                     told["violation"], told.get("seed"), told.get("history", "")
@@ -62,4 +65,6 @@ def follow(
         overdue.cancel()
         process.stop(child)
     if status:
-        report.violation(f"the process ended with status {status}: {command}")
+        report.violation(
+            f"the process ended with status {status}; see what it wrote to its errors"
+        )

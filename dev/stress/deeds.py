@@ -45,7 +45,10 @@ def _accounts(*names: str) -> Callable[[World], None]:
     def before(world: World) -> None:
         for name in names:
             world.person.create(
-                "account", name=name, telephone1="10", emailaddress1=f"{name[0]}@x.example"
+                "account",
+                name=name,
+                telephone1="10",
+                emailaddress1=f"{name[0]}@x.example",
             )
 
     return before
@@ -65,7 +68,7 @@ def _firm(name: str, person: str) -> Callable[[World], None]:
     return before
 
 
-# -- new --------------------------------------------------------------------------------
+# -- new -------------------------------------------------------------------------------
 
 
 @_deed
@@ -112,7 +115,7 @@ def match(world: World) -> None:
     world.person.create("account", name="Gab", accountnumber="G-1", telephone1="7")
 
 
-# -- changed ----------------------------------------------------------------------------
+# -- changed ---------------------------------------------------------------------------
 
 
 @_after(_accounts("Hab"))
@@ -163,7 +166,7 @@ def deactivate_in_dataverse(world: World) -> None:
     world.person.write("account", world.row("Oab"), statecode=1, statuscode=2)
 
 
-# -- deleted ----------------------------------------------------------------------------
+# -- deleted ---------------------------------------------------------------------------
 
 
 @_after(_accounts("Pab"))
@@ -189,7 +192,7 @@ def delete_in_dataverse_of_an_edited_record(world: World) -> None:
     world.edit("Sab", phone="19")
 
 
-# -- all rows anew ----------------------------------------------------------------------
+# -- all rows anew ---------------------------------------------------------------------
 
 
 @_after(_accounts("Tab", "Uab"))

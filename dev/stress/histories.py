@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 from .. import database, environment, server
 from ..paths import LOCAL
@@ -21,11 +22,13 @@ def run(
     *,
     histories: int = 1_000_000,
     steps: int = STEPS,
+    broken: str | None = None,
 ) -> None:
     """Play histories until the time is over.
 
     :param histories: how many at most
     :param steps: the longest one
+    :param broken: a mistake for the engine to make; see `play.campaign`
     """
     with environment.ready() as template:
         name = database.named("stress_histories")
@@ -37,6 +40,7 @@ def run(
                 seconds=budget_seconds,
                 histories=histories,
                 steps=steps,
+                broken=broken,
             )
         finally:
             database.drop(name)
@@ -49,9 +53,14 @@ def in_odoo(
     module: str,
     function: str,
     /,
+    *,
+    conf: Mapping[str, object] | None = None,
     **arguments: object,
 ) -> None:
-    """Call `function(env, **arguments)` of a module in Odoo's shell, and follow it."""
+    """Call `function(env, **arguments)` of a module in Odoo's shell, and follow it.
+
+    :param conf: options for odoo.conf besides
+    """
     FOLDER.mkdir(parents=True, exist_ok=True)
     script = FOLDER / f"{report.tier}.py"
     script.write_text(
@@ -62,9 +71,7 @@ def in_odoo(
     with script.open() as code:
         follow(
             *(report, seconds, PYTHON, ODOO_BIN, "shell"),
-            *("-c", server.odoo_conf(name), "--logfile", log, "--no-http"),
+            *("-c", server.odoo_conf(name, conf), "--logfile", log, "--no-http"),
             env=server.odoo_environment(),
             stdin=code,
         )
-
-

@@ -101,7 +101,12 @@ STATEMENTS = {
     "remember": ("integration_coupling", "UPDATE", ("update_in_odoo",), Settings()),
     "bury": ("integration_tombstone", "INSERT", ("delete_in_odoo",), Settings()),
     "capture": ("integration_inbox", "INSERT", ("update_in_dataverse",), Settings()),
-    "read the journal": ("integration_journal", "DELETE", ("update_in_odoo",), Settings()),
+    "read the journal": (
+        "integration_journal",
+        "DELETE",
+        ("update_in_odoo",),
+        Settings(),
+    ),
     "clear the inbox": ("integration_inbox", "DELETE", ("merge",), Settings()),
     "move the checkpoint": (
         *("integration_checkpoint", "UPDATE", ("update_in_dataverse",)),
@@ -213,7 +218,9 @@ def all_cells() -> Iterator[Cell]:
                 def force(world: World, rule: dict[str, Any] = rule):
                     return nemesis.on_the_wire(world, rule)
 
-                yield Cell(name, fault, once, operation.deeds, operation.settings, force)
+                yield Cell(
+                    name, fault, once, operation.deeds, operation.settings, force
+                )
     for fault, answer in nemesis.SIGN_IN.items():
         for once in (True, False):
 

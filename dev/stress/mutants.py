@@ -1,8 +1,9 @@
 """The suite is tried itself: designs that lose data, each as a patch, must turn it red.
 
-A patch in `tests/mutants/` says in its first line what it breaks, and in the lines after
-it which tests notice: `killed by: pure FILE`, `killed by: odoo TAGS`, or `killed by:
-sample NAME` (see `samples`). They run in a copy of the repository, the fastest first.
+A patch in `tests/mutants/` says in its first line what it breaks, and in the lines
+after it which tests notice: `killed by: pure FILE`, or `killed by: odoo TAGS` of `make
+test` (`stress:NAME` is a sample of the campaigns). They run in a copy of the
+repository, the fastest first.
 """
 
 from __future__ import annotations
@@ -96,7 +97,9 @@ def _try(mutant: Mutant) -> str:
 def _copy() -> None:
     """Make the copy what the checkout is, with all that was prepared for it."""
     shutil.rmtree(COPY, ignore_errors=True)
-    shutil.copytree(ROOT, COPY, ignore=shutil.ignore_patterns(".git", ".local", "*.pyc"))
+    shutil.copytree(
+        ROOT, COPY, ignore=shutil.ignore_patterns(".git", ".local", "*.pyc")
+    )
     local = COPY / ".local"
     local.mkdir()
     for entry in LOCAL.iterdir():

@@ -155,7 +155,8 @@ def in_postgres(
 ) -> Iterator[Met]:
     """A statement on a table fails as PostgreSQL itself would have it fail."""
     timing = (
-        "CONSTRAINT TRIGGER stress AFTER {} ON {} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW"
+        "CONSTRAINT TRIGGER stress AFTER {} ON {} DEFERRABLE INITIALLY DEFERRED"
+        " FOR EACH ROW"
         if at_commit
         else "TRIGGER stress AFTER {} ON {} FOR EACH STATEMENT"
     )
@@ -185,7 +186,9 @@ def in_postgres(
         yield met
     finally:
         with world.odoo() as env:
-            env.cr.execute("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM stress_met")
+            env.cr.execute(
+                "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM stress_met"
+            )
             (met.count,) = env.cr.fetchone()
             env.cr.execute(
                 f"DROP TRIGGER stress ON {table}; DROP FUNCTION stress_fail();"
@@ -201,7 +204,9 @@ def hurry(page_size: int = 2) -> None:
 
     def impatient(client, *args, **options):
         initialize(
-            client, *args, **{**options, "sleep": lambda _seconds: None, "timeout": (5, 1)}
+            client,
+            *args,
+            **{**options, "sleep": lambda _seconds: None, "timeout": (5, 1)},
         )
 
     Client.__init__ = impatient

@@ -15,16 +15,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from odoo import sql_db
-from odoo.addons.dataverse_sync.dataverse.transport import Transport
 from odoo.modules.registry import Registry
+
+from odoo.addons.dataverse_sync.dataverse.transport import Transport
 
 METHODS = {
     "integration.engine.capture": ("_capture_dataverse", "_capture_odoo", "_observe"),
     "integration.engine.plan": ("_plan",),
     "integration.engine.pull": (
-        *("_pull", "_create_records", "_write_records", "_remove_records", "_remember"),
+        *("_create", "_create_records", "_write", "_change_records", "_remember"),
     ),
     "integration.engine.push": ("_reserve", "_send", "_settle", "_recover"),
+    "integration.engine.bulk": ("_create",),
     "integration.engine.remember": ("_remember",),
     "integration.inbox": ("_put_rows", "_done"),
     "integration.journal": ("_forget_own",),
@@ -68,7 +70,10 @@ def _engine_method() -> str:
     frame = sys._getframe(1)
     while frame:
         code = frame.f_code
-        if "/engine/" in code.co_filename and code.co_name not in ("_commit", "wrapped"):
+        if "/engine/" in code.co_filename and code.co_name not in (
+            "_commit",
+            "wrapped",
+        ):
             module = code.co_filename.rpartition("/")[2].removesuffix(".py")
             return f"{module}.{code.co_name}"
         frame = frame.f_back

@@ -21,13 +21,15 @@ class Report:
     """What one tier did.
 
     `figures`: names and numbers, such as `histories`, `kills`, `cells`; those of the
-    same name add up over the tiers.
+    same name add up over the tiers. `fingerprints`: of the requests of each history
+    that a child told of; the same seed leads to the same ones.
     """
 
     def __init__(self, tier: str) -> None:
         self.tier = tier
         self.seconds = 0.0
         self.figures: dict[str, float] = {}
+        self.fingerprints: list[str] = []
         self.violations: list[dict[str, Any]] = []
 
     def count(self, figure: str, number: float = 1) -> None:
@@ -85,7 +87,10 @@ class Reports:
                     "seed": self.seed,
                     "violations": len(violations),
                     "totals": totals,
-                    "tiers": [vars(report) for report in self.reports],
+                    "tiers": [
+                        vars(report) | {"fingerprints": len(report.fingerprints)}
+                        for report in self.reports
+                    ],
                 },
                 indent=2,
             )

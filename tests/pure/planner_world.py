@@ -3,8 +3,8 @@
 Two sides, people on both, and an engine of two hundred lines that captures, plans, acts
 and remembers as the addon does, but in memory: a history takes a fraction of a
 millisecond. The decisions and the bases are those of `sync/`; everything around them is
-as plain as can be. A run stops at `yield` wherever the real one talks to Dataverse or
-commits: there people may edit, or the process may die.
+as plain as can be. A run stops at `yield` wherever the real one talks to Dataverse
+or commits: there people may edit, or the process may die.
 
 A history is a list of operations, each a tuple ``(kind, who, field)``; see `OPERATIONS`.
 """
@@ -425,9 +425,7 @@ class World:
         odoo_read = dataverse_read = None
         if plan.pull:
             self.writes += 1
-            odoo_read = self._store(
-                ODOO, coupling.res_id, {**observed, **plan.pull}
-            )
+            odoo_read = self._store(ODOO, coupling.res_id, {**observed, **plan.pull})
             coupling.base = plan.base_after(coupling.base, odoo_read=odoo_read)
             self._log_losers(plan, ODOO)
         if plan.push:

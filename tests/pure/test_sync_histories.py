@@ -1,7 +1,7 @@
 """The planner in whole histories: random ones, and all short ones.
 
-`STRESS_EXAMPLES` and `STRESS_SEED` ask for more and other histories, `STRESS_LENGTH` for
-longer ones of all: `make stress` sets them.
+`STRESS_EXAMPLES` and `STRESS_SEED` ask for more and other histories, `STRESS_LENGTH`
+for longer ones of all: `make stress` sets them.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class ExpiredTokenReadAsNothing(World):
         if self.expired:
             self.expired = False
             self.checkpoint = self.sides["dataverse"].changes
-        super().capture()
+        return super().capture()
 
 
 class LosersNotLogged(World):

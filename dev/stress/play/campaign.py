@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import sys
 import time
 import traceback
+from contextlib import nullcontext
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.internal.conjecture import engine
@@ -22,9 +25,26 @@ CHUNK = 25
 engine.MAX_SHRINKING_SECONDS = 40
 
 
-def play(env, *, first_seed, seconds, histories, steps) -> None:
+# Mistakes of design that the ghost must notice: (model, method, what it does instead).
+BROKEN = {
+    "losers not logged": ("integration.conflict", "_log_losers", lambda *_: None),
+    "journal cleared wholesale": (
+        "integration.journal",
+        "_forget_own",
+        lambda self, *_: self.env.cr.execute("DELETE FROM integration_journal"),
+    ),
+    "deletes are not remembered": (
+        "integration.tombstone",
+        "_bury",
+        lambda *_: None,
+    ),
+}
+
+
+def play(env, *, first_seed, seconds, histories, steps, broken=None) -> None:
     """Play histories, and tell on standard output what became of them.
 
+    :param broken: the name of a mistake to make, to see whether it is noticed
     :param first_seed: the seed of the first chunk; the next one has the next number
     :param seconds: begin no chunk after so many seconds
     :param histories: how many at most
@@ -36,10 +56,16 @@ def play(env, *, first_seed, seconds, histories, steps) -> None:
     env.cr.rollback()
     end = time.monotonic() + seconds
     number = 0
+    mistake = nullcontext()
+    if broken:
+        model, method, instead = BROKEN[broken]
+        mistake = patch.object(env.registry[model], method, instead)
     try:
-        while number < histories and time.monotonic() < end:
-            _chunk(first_seed + number // CHUNK, min(CHUNK, histories - number), steps)
-            number += CHUNK
+        with mistake:
+            while number < histories and time.monotonic() < end:
+                chunk = first_seed + number // CHUNK
+                _chunk(chunk, min(CHUNK, histories - number), steps)
+                number += CHUNK
     finally:
         world.close()
 
@@ -49,6 +75,8 @@ def _chunk(number: int, histories: int, steps: int) -> None:
     played = [0]
 
     class Chunk(Histories):
+        trace = hashlib.sha256()
+
         def __init__(self) -> None:
             super().__init__()
             played[0] += 1
@@ -81,5 +109,5 @@ def _chunk(number: int, histories: int, steps: int) -> None:
     tell(
         sys.stdout,
         count={"histories": played[0], "steps": Chunk.steps - before},
-        fingerprint=Chunk.fingerprint,
+        fingerprint=Chunk.trace.hexdigest(),
     )

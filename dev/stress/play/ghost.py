@@ -223,7 +223,7 @@ class Ghost:
         if any(writes[2:]) or before != after:
             raise Broken(f"I6 quiet runs went on writing: {writes}")
         if counters["requests"] > len(tables):
-            raise Broken(f"I6 a run with nothing to do: {counters['requests']} requests")
+            raise Broken(f"I6 {counters['requests']} requests with nothing to do")
 
     def _check_losses(self, cards: dict[str, dict[Any, Card]]) -> None:
         there = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
@@ -47,10 +49,13 @@ TROUBLE = st.lists(
 
 
 class Histories(RuleBasedStateMachine):
-    """One history on `world`, which is set before; `fingerprint` tells it from others."""
+    """One history on `world`, which is set before.
+
+    `trace` is a hash over the requests of all histories of the class.
+    """
 
     world: World
-    fingerprint: str = ""
+    trace: Any
     steps = 0
 
     def __init__(self) -> None:
@@ -209,8 +214,8 @@ class Histories(RuleBasedStateMachine):
             BOTH,
             inside,
             [],
-            run=lambda mappings: (
-                mappings.coupling_ids.browse(coupling_id).synchronize(side)
+            run=lambda mappings: mappings.coupling_ids.browse(coupling_id).synchronize(
+                side
             ),
         )
 
@@ -235,7 +240,7 @@ class Histories(RuleBasedStateMachine):
             return
         self._tell("everybody goes home")
         self.ghost.check_end()
-        type(self).fingerprint = self.world.trace.hexdigest()
+        type(self).trace.update(self.world.trace.digest())
 
     # -- small helpers ----------------------------------------------------------------
 
