@@ -2,8 +2,8 @@
 
 Two sides, people on both, and an engine of two hundred lines that captures, plans, acts
 and remembers as the addon does, but in memory: a history takes a fraction of a
-millisecond. The decisions and the bases are those of `sync/`; everything around them is
-as plain as can be. A run stops at `yield` wherever the real one talks to Dataverse
+millisecond. The decisions and the bases are those of `sync/`; everything around them
+is as plain as can be. A run stops at `yield` wherever the real one talks to Dataverse
 or commits: there people may edit, or the process may die.
 
 A history is a list of operations, each a tuple ``(kind, who, field)``; see `OPERATIONS`.
