@@ -7,7 +7,7 @@ DEV = $(PYTHON) -m dev
 help:
 	@echo "make demo       both sides with sample data, coupled and synchronized, then"
 	@echo "                served until Ctrl-C (SERVE=0: stop after the summary)"
-	@echo "make test       every test (TAGS=: as Odoo's --test-tags, or pure)"
+	@echo "make test       every test (TAGS=: as Odoo's --test-tags, pure, stress)"
 	@echo "make bench      what synchronization costs beside Odoo alone (N= records)"
 	@echo "make stress     long campaigns of faults, crashes and random histories"
 	@echo "                (MINUTES= for all, SEED= to see it again, TIERS= some of them)"
