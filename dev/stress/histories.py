@@ -73,6 +73,7 @@ def in_odoo(
         follow(
             *(report, seconds, PYTHON, ODOO_BIN, "shell"),
             *("-c", server.odoo_conf(name, conf), "--logfile", log, "--no-http"),
-            env=server.odoo_environment(),
+            # The order of sets is a part of the same history.
+            env=server.odoo_environment() | {"PYTHONHASHSEED": "0"},
             stdin=code,
         )
