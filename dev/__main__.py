@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
 
     add("demo", demo, "both sides, coupled and synchronized, then served")
     test = add("test", testing.run, "run the tests")
-    test.add_argument("--tags", default="", help="Odoo's --test-tags, or: pure")
+    test.add_argument("--tags", default="", help="Odoo's --test-tags, or: pure, stress")
     bench_ = add("bench", bench, "measure, against Odoo alone")
     bench_.add_argument("--n", type=_optional(int), help="how many records")
     stress_ = add("stress", stress, "long campaigns of faults, crashes and histories")

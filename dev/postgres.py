@@ -122,9 +122,11 @@ def running() -> Iterator[None]:
     finally:
         process.stop(session)
         with process.alone("postgres"):
+            # Only a superuser is shown what the sessions of other roles are.
             others = sql(
                 "SELECT count(*) FROM pg_stat_activity WHERE backend_type ="
-                " 'client backend' AND pid <> pg_backend_pid()"
+                " 'client backend' AND pid <> pg_backend_pid()",
+                user="postgres",
             )
             if others == "0":
                 stop()

@@ -23,7 +23,7 @@ WAIT_LIMIT = float(os.environ.get("STRESS_WAIT_MS", 50))
 def run(budget_seconds: float, seed: int, report: Report) -> None:
     """Let everybody work for the time of the budget, then look at both sides."""
     with environment.ready() as template, simulator(empty=True) as announced:
-        name = database.named("stress_concurrency")
+        name = database.named(f"test_{os.getpid()}")
         database.clone_with_addon(template, name)
         try:
             in_odoo(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 
 from .. import database, environment, server
@@ -31,7 +32,7 @@ def run(
     :param broken: a mistake for the engine to make; see `play.campaign`
     """
     with environment.ready() as template:
-        name = database.named("stress_histories")
+        name = database.named(f"test_{os.getpid()}")
         database.clone_with_addon(template, name)
         try:
             in_odoo(
@@ -72,6 +73,7 @@ def in_odoo(
         follow(
             *(report, seconds, PYTHON, ODOO_BIN, "shell"),
             *("-c", server.odoo_conf(name, conf), "--logfile", log, "--no-http"),
-            env=server.odoo_environment(),
+            # The order of sets is a part of the same history.
+            env=server.odoo_environment() | {"PYTHONHASHSEED": "0"},
             stdin=code,
         )

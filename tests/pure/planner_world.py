@@ -1,12 +1,12 @@
 """A small world in which the real decisions of `sync/` are carried out, and judged.
 
-Two sides, people on both, and an engine of two hundred lines that captures, plans, acts
-and remembers as the addon does, but in memory: a history takes a fraction of a
-millisecond. The decisions and the bases are those of `sync/`; everything around them is
-as plain as can be. A run stops at `yield` wherever the real one talks to Dataverse
-or commits: there people may edit, or the process may die.
+Two sides, people on both, and an engine of two hundred lines that works as the addon
+does, capture, plan, act, remember, but in memory: a history takes a millisecond. The
+decisions and the bases are those of `sync/`; everything around them is plain. A run
+stops at `yield` wherever the real one talks to Dataverse or commits: there people may
+edit, or the process may die.
 
-A history is a list of operations, each a tuple ``(kind, who, field)``; see `OPERATIONS`.
+A history is a list of operations `(kind, who, field)`; see `OPERATIONS`.
 """
 
 from __future__ import annotations

@@ -30,6 +30,8 @@ OTHER = {ODOO: DATAVERSE, DATAVERSE: ODOO}
 # What people write is a word with five digits that nobody else ever writes: they tell
 # the value again however a server dresses it up.
 TOKEN = re.compile(r"\d{5}")
+# The position in a delta link; behind it stands the time of day.
+POSITION = re.compile(r"(deltatoken=\d+)[^&]*")
 COLUMNS = {
     "account": {
         "name": "name",
@@ -284,7 +286,7 @@ class World:
                 answer = send()
                 outcome = str(answer.status)
             finally:
-                for part in (address, outcome):
+                for part in (POSITION.sub(r"\1", address), outcome):
                     self.trace.update(part.encode())
                 self.trace.update(body)
                 if fault:
