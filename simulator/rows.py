@@ -158,7 +158,8 @@ class Rows:
             given = self._price_line(table, row, given)
         self._settle_money(table, row, given)
         for rule in behavior.rules:
-            row.update(rule.compute(row))
+            if not rule.inputs.isdisjoint(row):
+                row.update(rule.compute(row))
         with self._keys_enforced(table):
             self.store.insert(table, row, caller.user_id, now)
         if behavior.document_column:
@@ -397,18 +398,20 @@ class Rows:
         amounts = behavior.money & given.keys()
         if not behavior.money or not (amounts or "transactioncurrencyid" in given):
             return
-        before = before or {}
-        after = {**before, **given}
+        currencies = self._currencies()
+        after = {**before, **given} if before else given
         currency = after.get("transactioncurrencyid")
         if currency is None:
             if all(after.get(name) is None for name in behavior.money):
                 row["exchangerate"] = None
                 return
-            currency = row["transactioncurrencyid"] = self._currencies().base
-        rate = self._currencies().rates[currency]
+            currency = row["transactioncurrencyid"] = currencies.base
+        rate = currencies.rates[currency]
         row["exchangerate"] = rate
         for name in behavior.money_with_base:
             amount = after.get(name)
+            if amount is None and before is None:
+                continue  # a new row is null where nothing is said
             base = None if amount is None else round(amount / rate)
             if base is not None:
                 values.check_amount(table.columns[f"{name}_base"], base)
