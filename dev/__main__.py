@@ -61,6 +61,9 @@ def _parser() -> argparse.ArgumentParser:
     simulator.add_argument("--port", type=_optional(int))
     simulator.add_argument("--data", type=_optional(os.path.abspath), help="a folder")
     simulator.add_argument("--http-port", type=_optional(int))
+    load = add("simulator-load", simulator_load, "measure the simulator alone")
+    load.add_argument("--rows", type=int, default=20_000)
+    load.add_argument("--data", type=os.path.abspath, help="a folder: rows on disk")
     odoo = add("odoo", run_odoo, "serve Odoo with the addon, to develop on")
     odoo.add_argument("--port", type=_optional(int))
     odoo.add_argument("--hosts", type=_optional(str), help="dataverse_allowed_hosts")
@@ -95,6 +98,11 @@ def run_simulator(**options: object) -> int:
     environment.prepare_python()
     command = server.simulator_command(**options)
     return process.call(*command, env=process.base_environment(), cwd=ROOT)
+
+
+def simulator_load(rows: int, data: str | None) -> None:
+    """Hand over to `dev.simulator_load`."""
+    importlib.import_module(f"{__package__}.simulator_load").run(rows, data)
 
 
 def run_odoo(port: int | None, hosts: str | None, ca: str | None) -> int:

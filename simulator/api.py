@@ -20,7 +20,6 @@ from . import (
     csdl,
     duplicates,
     errors,
-    metadata_query,
     preferences,
     query,
 )
@@ -30,6 +29,7 @@ from .faults import Faults
 from .fetch import Fetch
 from .files import FILE_ACTIONS, Files
 from .filters import Sql
+from .functions import FUNCTIONS, USER_PRIVILEGES, Functions
 from .messages import Request, Response
 from .metadata import SETS
 from .metadata_writing import METADATA_ACTIONS, MetadataWriting
@@ -45,7 +45,6 @@ from .values import GUID
 from .webhooks import Webhooks
 
 MAXIMUM_URL = 32_768
-VERSION = "9.2.24051.00184"
 _SEGMENT = re.compile(r"(?P<name>[$\w.]+)(?:\((?P<key>.*)\))?", re.DOTALL)
 _BULK = {
     "Microsoft.Dynamics.CRM.CreateMultiple": "_create_multiple",
@@ -81,6 +80,7 @@ class Api:
         self.metadata_writing = MetadataWriting(
             organization.customization, organization.metadata
         )
+        self.functions = Functions(organization)
         self.files = Files(organization.rows)
         self.actions = Actions(organization.rows, organization.reader)
         self.metadata_writing = MetadataWriting(
@@ -157,9 +157,9 @@ class Api:
         if match["name"] in self._messages and not rest and match["key"] is None:
             _only(request, "POST")
             return _done(self._messages[match["name"]](request))
-        if match["name"] in _FUNCTIONS and not rest:
+        if match["name"] in FUNCTIONS and not rest:
             _only(request, "GET")
-            return _FUNCTIONS[match["name"]](self, request, match["key"] or "")
+            return self.functions.run(match["name"], request, match["key"] or "")
         table = self.schema.sets.get(match["name"])
         if table is None:
             raise errors.segment_not_found(match["name"])
@@ -206,8 +206,8 @@ class Api:
         row_id = self._find(table, key)
         match = _SEGMENT.fullmatch(rest[0])
         name, below = (match["name"] if match else rest[0]), rest[1:]
-        if name == _USER_PRIVILEGES and table.name == "systemuser" and not below:
-            return self._user_privileges(request, row_id)
+        if name == USER_PRIVILEGES and table.name == "systemuser" and not below:
+            return self.functions.user_privileges(request, row_id)
         if name.startswith("Microsoft.Dynamics.CRM.") and not below:
             _only(request, "POST")
             return _done(self.actions.run_bound(name, table, row_id, request))
@@ -523,15 +523,6 @@ class Api:
         body = csdl.document(self.schema, annotations=annotated)
         return Response(200, {"Content-Type": "application/xml"}, body)
 
-    def _metadata_changes(self, request: Request, arguments: str) -> Response:
-        """All definitions the query finds: no deltas, so a client stamp is ignored."""
-        given = dict(parse_qsl(request.query))
-        name = re.search(r"\bQuery\s*=\s*(@\w+)", unquote(arguments))
-        asked = metadata_query.parse(given.get(name[1]) if name else None)
-        stamp = f"{self.organization.store.version}!{self.organization.clock.text()}"
-        answer = self.metadata.changes(asked, stamp, request.api_url)
-        return Response.of_json(_json(answer))
-
     def _service_document(self, request: Request) -> Response:
         _only(request, "GET")
         entries = [
@@ -540,128 +531,6 @@ class Api:
         ]
         context = f"{request.api_url}/$metadata"
         return Response.of_json(_json({"@odata.context": context, "value": entries}))
-
-    def _who_am_i(self, request: Request, arguments: str) -> Response:
-        name = "Microsoft.Dynamics.CRM.WhoAmIResponse"
-        return Response.of_json(
-            _json(
-                {
-                    "@odata.context": f"{request.api_url}/$metadata#{name}",
-                    "BusinessUnitId": request.caller.business_unit_id,
-                    "UserId": request.caller.user_id,
-                    "OrganizationId": self.organization.id,
-                }
-            )
-        )
-
-    def _user_privileges(self, request: Request, user_id: str) -> Response:
-        """Source: "RetrieveUserPrivileges Function". Of other users only what every
-        application user has by itself is known here: of whoever calls."""
-        _only(request, "GET")
-        if user_id != request.caller.user_id:
-            raise errors.bad_request("Only one's own privileges are simulated.")
-        name = "Microsoft.Dynamics.CRM.RetrieveUserPrivilegesResponse"
-        granted = self.rows.security.privileges(request.caller)
-        return Response.of_json(
-            _json(
-                {
-                    "@odata.context": f"{request.api_url}/$metadata#{name}",
-                    "RolePrivileges": granted,
-                }
-            )
-        )
-
-    def _current_organization(self, request: Request, arguments: str) -> Response:
-        name = "Microsoft.Dynamics.CRM.RetrieveCurrentOrganizationResponse"
-        root = request.api_url.partition("/api/data")[0]
-        return Response.of_json(
-            _json(
-                {
-                    "@odata.context": f"{request.api_url}/$metadata#{name}",
-                    "Detail": {
-                        "OrganizationId": self.organization.id,
-                        "FriendlyName": self.organization.name,
-                        "UniqueName": "simulator",
-                        "UrlName": "simulator",
-                        "OrganizationVersion": VERSION,
-                        "EnvironmentId": self.organization.id,
-                        "TenantId": self.organization.tenant,
-                        "State": "Enabled",
-                        "Endpoints": {
-                            "Count": 1,
-                            "IsReadOnly": False,
-                            "Keys": ["WebApplication"],
-                            "Values": [f"{root}/"],
-                        },
-                    },
-                }
-            )
-        )
-
-    def _total_record_count(self, request: Request, arguments: str) -> Response:
-        given = f"{arguments} {unquote(request.query)}"
-        names = re.findall(r"(?P<quote>['\"])(\w+)(?P=quote)", given)
-        names = [name for _, name in names]
-        unknown = [name for name in names if name not in self.schema.tables]
-        if unknown or not names:
-            raise errors.bad_request(f"Unknown entity names: {', '.join(unknown)}")
-        view = View(request.caller, request.api_url, preferences.parse(""))
-        for name in names:
-            self.reader.visible(self.schema.tables[name], view)
-        counts = [
-            self.organization.store.execute(f"SELECT count(*) FROM {name}").fetchone()[
-                0
-            ]
-            for name in names
-        ]
-        context = "Microsoft.Dynamics.CRM.RetrieveTotalRecordCountResponse"
-        return Response.of_json(
-            _json(
-                {
-                    "@odata.context": f"{request.api_url}/$metadata#{context}",
-                    "EntityRecordCountCollection": {
-                        "Count": len(names),
-                        "IsReadOnly": False,
-                        "Keys": names,
-                        "Values": counts,
-                    },
-                }
-            )
-        )
-
-    def _version(self, request: Request, arguments: str) -> Response:
-        return self._result(request, "RetrieveVersion", Version=VERSION)
-
-    def _result(self, request: Request, function: str, **values: Any) -> Response:
-        kind = f"Microsoft.Dynamics.CRM.{function}Response"
-        context = f"{request.api_url}/$metadata#{kind}"
-        return Response.of_json(_json({"@odata.context": context, **values}))
-
-
-# Function -> the name of the list in its answer.
-_LANGUAGES = {
-    "RetrieveAvailableLanguages": "LocaleIds",
-    "RetrieveDeprovisionedLanguages": "RetrieveDeprovisionedLanguages",
-    "RetrieveProvisionedLanguages": "RetrieveProvisionedLanguages",
-}
-
-
-def _languages(function: str, api: Api, request: Request, arguments: str) -> Response:
-    """The language of the organization; no others are installed."""
-    rows = api.organization.store.execute("SELECT languagecode FROM organization")
-    codes = [code for (code,) in rows] if "Depro" not in function else []
-    return api._result(request, function, **{_LANGUAGES[function]: codes})
-
-
-_USER_PRIVILEGES = "Microsoft.Dynamics.CRM.RetrieveUserPrivileges"
-_FUNCTIONS = {
-    "WhoAmI": Api._who_am_i,
-    "RetrieveVersion": Api._version,
-    **{name: partial(_languages, name) for name in _LANGUAGES},
-    "RetrieveCurrentOrganization": Api._current_organization,
-    "RetrieveTotalRecordCount": Api._total_record_count,
-    "RetrieveMetadataChanges": Api._metadata_changes,
-}
 
 
 class _Literal(float):

@@ -211,7 +211,10 @@ def _operation(outer: Request, headers: dict[str, str], content: bytes) -> _Oper
         inner_headers, body = {}, rest[2:]
     else:
         inner_headers, body = _headers_and_content(rest)
-    url = urlsplit(match[2])
+    try:
+        url = urlsplit(match[2])
+    except ValueError:  # a square bracket where the host stands
+        raise errors.bad_request(f"Invalid URL '{match[2]}' in the batch.") from None
     path = _API_PATH.fullmatch(url.path)[1]
     if path.startswith("$batch"):
         raise errors.bad_request("A batch cannot contain another batch.")

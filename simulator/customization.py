@@ -236,6 +236,8 @@ class Customization:
     # -- the operations ------------------------------------------------------------
 
     def _refuse_known(self, table: Table, columns: dict[str, Json]) -> None:
+        if table.view_of or table.only_nested:
+            raise errors.invalid_argument(f"'{table.name}' takes no custom columns.")
         for name in columns:
             if name in table.columns:
                 raise errors.duplicate_column(table.name, name)
@@ -269,14 +271,16 @@ class Customization:
         """Only what the files declare is left."""
         if not self._applied:
             return
+        declared = Schema.declared()
         for table in list(self.schema.tables.values()):
             for name in self.store.keys(table):
                 self.store.drop_key(name)
             if table.custom:
                 self.store.drop_table(table)
                 continue
+            known = declared["tables"][table.name]["columns"]
             for column in table.columns.values():
-                if column.custom:
+                if column.name not in known:
                     self.store.drop_column(table, column)
         self.store.execute("DELETE FROM customization")
         self.settle()

@@ -23,7 +23,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{1,7}_\w{1,60}", re.ASCII)
 _MAXIMUM = 2**31 - 1
 _HUNDRED_BILLIONS = 100_000_000_000
 _CASCADES = ("Cascade", "RemoveLink", "Restrict")
-_READ_ONLY: Json = {"write": "", "custom": True}
+_READ_ONLY: Json = {"write": "", "custom": False}
 _MOMENT = {"type": "DateTime", "format": "DateAndTime", "behavior": "UserLocal"}
 
 
@@ -307,7 +307,6 @@ def currency_columns() -> dict[str, Json]:
             "schema": "TransactionCurrencyId",
             "label": "Currency",
             "targets": ["transactioncurrency"],
-            "custom": True,
         },
         "exchangerate": {
             "type": "Decimal",

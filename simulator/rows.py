@@ -33,6 +33,15 @@ class Conditions:
     if_none_match: str | None = None
 
 
+@dataclass(frozen=True)
+class _Currencies:
+    """The base currency, and what one unit of it is in each; as of ``stamp``."""
+
+    stamp: tuple[int, ...]
+    base: str
+    rates: dict[str, float]
+
+
 # Their reference lists no Create: the system itself makes these rows.
 _SYSTEM_TABLES = frozenset(("organization", "sdkmessage", "sdkmessagefilter"))
 
@@ -54,6 +63,7 @@ class Rows:
         self.clock = clock
         self.plug_ins = plug_ins
         self.pricing = Pricing(store)
+        self._known_currencies: _Currencies | None = None
         self._behaviors = Behaviors(schema)
         schema.listeners.append(self._behaviors.clear)
 
@@ -116,8 +126,10 @@ class Rows:
         _refuse_view(table, "Create")
         given = self._read_body(table, body, on_create=True)
         self.plug_ins.apply(table.name, "Create", given)
-        row_id = row_id or given.get(table.primary_id) or str(uuid.uuid4())
-        return self._insert(table, given, caller, row_id)
+        row_id = row_id or given.get(table.primary_id)
+        if row_id and self.store.exists(table, row_id):
+            raise errors.duplicate_row()
+        return self._insert(table, given, caller, row_id or str(uuid.uuid4()))
 
     def create_stored(self, table: Table, given: Row, caller: Caller) -> str:
         """``create`` from stored values, as the platform's own messages do."""
@@ -126,8 +138,6 @@ class Rows:
 
     def _insert(self, table: Table, given: Row, caller: Caller, row_id: str) -> str:
         behavior = self._behaviors[table.name]
-        if self.store.exists(table, row_id):
-            raise errors.duplicate_row()
         business_rules.check(Write(table, self.store, row_id, given, None))
         now = self.clock.text()
         row = {**behavior.defaults, **given}
@@ -148,7 +158,8 @@ class Rows:
             given = self._price_line(table, row, given)
         self._settle_money(table, row, given)
         for rule in behavior.rules:
-            row.update(rule.compute(row))
+            if not rule.inputs.isdisjoint(row):
+                row.update(rule.compute(row))
         with self._keys_enforced(table):
             self.store.insert(table, row, caller.user_id, now)
         if behavior.document_column:
@@ -398,38 +409,48 @@ class Rows:
         amounts = behavior.money & given.keys()
         if not behavior.money or not (amounts or "transactioncurrencyid" in given):
             return
-        before = before or {}
-        after = {**before, **given}
+        currencies = self._currencies()
+        after = {**before, **given} if before else given
         currency = after.get("transactioncurrencyid")
         if currency is None:
             if all(after.get(name) is None for name in behavior.money):
                 row["exchangerate"] = None
                 return
-            found = self.store.execute("SELECT basecurrencyid FROM organization")
-            currency = row["transactioncurrencyid"] = found.fetchone()[0]
-        rate = self.store.execute(
-            "SELECT exchangerate FROM transactioncurrency "
-            "WHERE transactioncurrencyid = ?",
-            (currency,),
-        ).fetchone()[0]
+            currency = row["transactioncurrencyid"] = currencies.base
+        rate = currencies.rates[currency]
         row["exchangerate"] = rate
         for name in behavior.money_with_base:
             amount = after.get(name)
+            if amount is None and before is None:
+                continue  # a new row is null where nothing is said
             base = None if amount is None else round(amount / rate)
             if base is not None:
                 values.check_amount(table.columns[f"{name}_base"], base)
             row[f"{name}_base"] = base
 
+    def _currencies(self) -> _Currencies:
+        stamp = self.store.stamp("transactioncurrency", "organization")
+        if self._known_currencies is None or self._known_currencies.stamp != stamp:
+            (base,) = self.store.execute(
+                "SELECT basecurrencyid FROM organization"
+            ).fetchone()
+            rates = self.store.execute(
+                "SELECT transactioncurrencyid, exchangerate FROM transactioncurrency"
+            )
+            self._known_currencies = _Currencies(stamp, base, dict(rates.fetchall()))
+        return self._known_currencies
+
     def _delete_cascading(self, table: Table, row_id: str, caller: Caller) -> None:
-        linked: list[tuple[Relationship, list[str]]] = []
-        for relationship in table.referenced_by:
-            if relationship.on_delete == "NoCascade":
-                continue
-            column = self.schema.tables[relationship.table].columns[relationship.column]
-            ids = self.store.referencing(table, column, row_id)
-            if ids and relationship.on_delete == "Restrict":
-                raise errors.delete_restricted()
-            linked.append((relationship, ids))
+        wanted = [r for r in table.referenced_by if r.on_delete != "NoCascade"]
+        linked = [
+            (relationship, ids)
+            for relationship, ids in zip(
+                wanted, self.store.references(table, row_id, wanted), strict=True
+            )
+            if ids
+        ]
+        if any(relationship.on_delete == "Restrict" for relationship, _ in linked):
+            raise errors.delete_restricted()
         line = None
         if self._behaviors[table.name].document_column:
             line = self.store.row(table, row_id)

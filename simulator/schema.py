@@ -25,6 +25,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ class Column:
     def is_lookup(self) -> bool:
         return self.type in LOOKUP_TYPES
 
-    @property
+    @cached_property
     def type_column(self) -> str | None:
         """The stored column that says which table a polymorphic lookup points to."""
         return f"{self.name}_type" if len(self.targets) > 1 else None
@@ -131,6 +132,7 @@ class Table:
     def money_columns(self) -> list[Column]:
         return [column for column in self.columns.values() if column.type == "Money"]
 
+    @cached_property
     def stored_columns(self) -> list[str]:
         """The names of the database columns, in a fixed order."""
         names = []

@@ -252,6 +252,28 @@ def test_what_the_system_needs_is_not_deleted(api: Session) -> None:
     assert api.delete(path).status_code == 400
 
 
+@pytest.mark.parametrize(
+    "name", ["createdon", "new_priceid", "new_photoid", "new_projectid", "new_name"]
+)
+def test_columns_of_the_platform_go_only_with_their_own(
+    api: Session, name: str
+) -> None:
+    """Found by random requests: an image's id was deleted, the image stayed."""
+    photo = _column("Image", "new_Photo")
+    primary = _column("String", "new_Name", IsPrimaryName=True)
+    _make_table(api, Attributes=[primary, photo, _column("Money", "new_Price")])
+    path = (
+        f"EntityDefinitions(LogicalName='new_project')/Attributes(LogicalName='{name}')"
+    )
+    assert api.delete(path).status_code in (400, 404)
+
+
+def test_activity_pointers_take_no_columns(api: Session) -> None:
+    """Found by random requests: the rows of a view have no place for them."""
+    path = "EntityDefinitions(LogicalName='activitypointer')/Attributes"
+    assert api.post(path, json=_column("File", "new_A")).status_code == 400
+
+
 def test_a_failed_change_set_takes_its_table_back(api: Session) -> None:
     """Definitions and rows go back together, also in the server's memory."""
     part = (

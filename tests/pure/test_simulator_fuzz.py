@@ -166,6 +166,18 @@ def test_a_reference_that_is_no_text(api: Api) -> None:
     assert response.status == 400
 
 
+def test_a_batch_with_an_address_that_is_none(api: Api) -> None:
+    """Found by random requests: a bracket in the host."""
+    body = (
+        b"--b\r\nContent-Type: application/http\r\n\r\n"
+        b"GET https://x]/api/data/v9.2/accounts HTTP/1.1\r\n\r\n\r\n--b--\r\n"
+    )
+    headers = {"content-type": "multipart/mixed; boundary=b"}
+    response = _answer(api, Wish("POST", "$batch", "", headers, body))
+    _check(response)
+    assert response.status == 400
+
+
 def test_a_second_organization_is_refused(api: Api) -> None:
     """ "organization table reference": no Create. Found by random requests."""
     response = _answer(api, Wish("POST", "organizations", "", {}, b'{"name": "B"}'))

@@ -254,3 +254,16 @@ def test_documents_that_cannot_be_made(
 ) -> None:
     answer = api.post("GenerateQuoteFromOpportunity", json=body)
     assert answer.status_code == status
+
+
+def test_amounts_beyond_the_range_of_money_are_refused(api: Session) -> None:
+    """Found by random requests: price times quantity, and sums of such lines."""
+    order = _document(api, "salesorders")
+    body = {
+        "productdescription": "Gold",
+        "priceperunit": 900_000_000_000,
+        "quantity": 100_000_000_000,
+        "salesorderid@odata.bind": f"salesorders({order})",
+    }
+    answer = api.post("salesorderdetails", json=body)
+    assert error(answer) == (400, "0x80044330")
