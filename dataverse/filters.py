@@ -174,7 +174,9 @@ class _Reader:
         left = self._operand("name")
         kind, operator = self._next()
         if kind == "name" and operator == "in":
-            return self._listed(left)
+            raise FilterError(
+                _("Dataverse does not know 'in'; use Microsoft.Dynamics.CRM.In(...).")
+            )
         if kind != "name" or operator not in _COMPARISONS:
             raise FilterError(
                 _("After '%(left)s' the filter needs a comparison such as eq or ne."),
@@ -201,21 +203,6 @@ class _Reader:
         if "/" not in left:
             self._column(left)
         return _undecided
-
-    def _listed(self, left: str) -> Condition:
-        if "/" in left:
-            self._skip_brackets()
-            return _undecided
-        column = self._column(left)
-        self._expect("(")
-        members = []
-        while not self._take(")"):
-            kind, text = self._next()
-            members.append(_compare(column, "eq", _literal(column, kind, text)))
-            if not self._take(","):
-                self._expect(")")
-                break
-        return _or(members)
 
     def _related(self, path: str, operator: str, text: str) -> Condition:
         """A condition on a related row: whether there is one can be told here."""

@@ -528,7 +528,7 @@ class TestFilterAndSchedule(MappingCase):
             "name eq 'O''Hara 100%'",
             "contains(name,'cm')",
             "startswith(name,'A')",
-            "endswith(name,'d') or customertypecode in (1,2)",
+            "endswith(name,'d') or customertypecode eq 1",
             "address1_city ne null and not contains(address1_city,'dens')",
             "_parentaccountid_value eq null",
         ):

@@ -513,6 +513,11 @@ tours.add("dataverse_sync_try_rule", {
             content: "and what comes back",
             trigger: "div[name=test_back]:contains('12.5')",
         },
+        { trigger: ".o_form_button_cancel", run: "click" },
+        {
+            content: "what was tried is not kept",
+            trigger: ".o_form_sheet:not(:has(div[name=test_result]))",
+        },
     ],
 });
 
