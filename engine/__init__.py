@@ -11,3 +11,4 @@ from . import pull
 from . import push
 from . import remember
 from . import run
+from . import webhooks

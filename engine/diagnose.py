@@ -5,8 +5,8 @@ from odoo.exceptions import UserError
 
 from .. import dataverse
 
-# What the application user needs for the default mappings; Delete only where a mapping's
-# policy deletes, and that is said when it comes to it.
+# What the application user needs for the default mappings. Delete is needed only where
+# a mapping's policy deletes, and that is said when it comes to it.
 RIGHTS = ("Read", "Create", "Write")
 
 

@@ -17,3 +17,4 @@ from . import test_screens
 from . import test_setup
 from . import test_synchronize
 from . import test_tour
+from . import test_webhook
