@@ -22,3 +22,4 @@ from . import remember
 from . import preview
 from . import run
 from . import undo
+from . import webhooks

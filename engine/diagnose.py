@@ -5,8 +5,9 @@ from odoo.exceptions import UserError
 
 from .. import dataverse
 
-# What each direction needs of the application user.
-RIGHTS = ("Read", "Create", "Write", "Delete")
+# What the application user needs for the default mappings. Delete is needed only where
+# a mapping's policy deletes, and that is said when it comes to it.
+RIGHTS = ("Read", "Create", "Write")
 
 
 class IntegrationDiagnose(models.AbstractModel):

@@ -36,7 +36,11 @@ class IntegrationProgress(models.AbstractModel):
                 "processed": session.processed,
                 "total": session.processed + left,
                 "told_at": fields.Datetime.now(),
-                **{name: session.counts[name] for name in session.counts},
+                **{
+                    name: session.counts[name]
+                    for name in job._counters()
+                    if name in session.counts
+                },
             }
         )
         self._tell(job)

@@ -2,11 +2,14 @@
 
 import logging
 import re
+import secrets
 from urllib.parse import urlsplit
 
 from odoo import api, fields, models, tools
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools.misc import format_datetime
+
+from .words import WEBHOOK_HEADER
 
 _logger = logging.getLogger(__name__)
 
@@ -152,6 +155,14 @@ class IntegrationConnection(models.Model):
         help="Once a day, and only when there are new errors.",
     )
     digest_at = fields.Datetime("Last E-Mail", readonly=True, copy=False)
+    webhook_key = fields.Char(groups=fields.NO_ACCESS, copy=False, prefetch=False)
+    webhook_on = fields.Boolean(
+        "Near Real Time",
+        readonly=True,
+        copy=False,
+        help="Dataverse calls Odoo when a row changes. Without it, and whenever a call "
+        "is lost, the scheduled action finds the change.",
+    )
     mapping_ids = fields.One2many(
         "integration.table.mapping", "connection_id", string="Table Mappings"
     )
@@ -569,6 +580,42 @@ class IntegrationConnection(models.Model):
         return self.env["ir.actions.act_window"]._for_xml_id(
             "dataverse_sync.sync_error_action"
         ) | {"domain": [("connection_id", "=", self.id)]}
+
+    # -- near real time ---------------------------------------------------------------
+
+    def action_register_webhook(self):
+        """Have Dataverse call when a row changes; again, it repairs and adds tables."""
+        self.ensure_one()
+        self._check_manager()
+        self._check_usable()
+        url = f"{self.get_base_url()}/dataverse_sync/webhook/{self.code}"
+        if not url.startswith("https://"):
+            raise UserError(
+                self.env._(
+                    "Dataverse calls https addresses only, and this Odoo is at "
+                    "%s. Correct web.base.url in the system parameters.",
+                    self.get_base_url(),
+                )
+            )
+        connection = self.sudo()
+        connection.webhook_key = connection.webhook_key or secrets.token_urlsafe(32)
+        count = (
+            self.env["integration.engine.webhooks"]
+            .sudo()
+            ._subscribe(connection, url, WEBHOOK_HEADER, connection.webhook_key)
+        )
+        connection.webhook_on = True
+        return self._notify(
+            self.env._("Near Real Time"),
+            self.env._("Dataverse calls on %s kinds of changes.", count),
+        )
+
+    def action_unregister_webhook(self):
+        """Have Dataverse call no more; the scheduled action goes on."""
+        self.ensure_one()
+        self._check_manager()
+        self.env["integration.engine.webhooks"].sudo()._unsubscribe(self.sudo())
+        self.sudo().write({"webhook_on": False, "webhook_key": False})
 
     # -- overview ---------------------------------------------------------------------
 

@@ -191,6 +191,9 @@ class IntegrationTableMapping(models.Model):
     error_count = fields.Integer(compute="_compute_counts")
     waiting_count = fields.Integer(compute="_compute_counts")
     last_synch = fields.Datetime("Last Synchronization", compute="_compute_counts")
+    rests = fields.Boolean(
+        compute="_compute_rests", help="Its full synchronization is paused."
+    )
     last_days = fields.Text(
         compute="_compute_last_days", help="What the graph of the overview shows."
     )
@@ -243,6 +246,15 @@ class IntegrationTableMapping(models.Model):
             mapping.error_count = errors.get(mapping, 0)
             mapping.last_synch = finished.get(mapping, False)
             mapping.waiting_count = waiting.get(mapping.id, 0)
+
+    def _compute_rests(self):
+        paused = (
+            self.env["integration.full.sync"]
+            .sudo()
+            .search([("mapping_id", "in", self.ids), ("state", "=", "paused")])
+        )
+        for mapping in self:
+            mapping.rests = mapping in paused.mapping_id
 
     def _compute_last_days(self):
         """Records created, changed or removed on each of the last days."""
@@ -589,7 +601,11 @@ class IntegrationTableMapping(models.Model):
         self.connection_id._check_manager()
         jobs = self.env["integration.sync.job"]
         for mapping in self._in_run_order():
-            jobs |= self.env["integration.engine.run"]._run(mapping, kind="manual")
+            # An ordinary run would use up what a full one has still to look at.
+            full = self.env["integration.full.sync"].sudo()._of(mapping)
+            jobs |= self.env["integration.engine.run"]._run(
+                mapping, kind="manual", create=bool(full) or None
+            )
         return jobs._totals()
 
     def _in_run_order(self):

@@ -25,3 +25,4 @@ from . import test_setup
 from . import test_synchronize
 from . import test_tour
 from . import test_undo
+from . import test_webhook

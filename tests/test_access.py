@@ -64,6 +64,8 @@ OF_MANAGERS = {
         "action_test_connection",
         "action_connect",
         "action_disconnect",
+        "action_register_webhook",
+        "action_unregister_webhook",
         "action_use_default_synchronization_setup",
         "action_synchronize_modified",
         "action_run_full_synchronization",

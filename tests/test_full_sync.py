@@ -114,11 +114,25 @@ class TestFullSync(DataverseCase):
         wizard.action_pause_all()
         self.run_scheduled()
         self.assertEqual(self.line().state, "paused")
+        self.assertTrue(self.customers.rests)
         self.assertFalse(self.person.all("account", "name"))
         wizard.action_start_all()
         self.run_scheduled()
         self.assertEqual(self.line().state, "done")
         self.assertTrue(self.person.all("account", "name"))
+
+    def test_synchronizing_by_hand_meanwhile_uses_nothing_up(self):
+        self.company("Acme")
+        self.review()
+        self.line().action_start()
+        self.line().action_pause()
+        self.synchronize(self.customers)
+        self.line().action_start()
+        self.run_scheduled()
+        self.assertEqual(self.line().state, "done")
+        self.assertEqual(
+            len(self.person.all("account", "name")), self.line().odoo_count
+        )
 
     def test_child_waits_for_its_parent(self):
         self.review()
