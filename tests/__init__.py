@@ -1,4 +1,6 @@
 from . import test_access
+from . import test_bugs_changes
+from . import test_bugs_checkpoint
 from . import test_conflicts
 from . import test_connection
 from . import test_deletions

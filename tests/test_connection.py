@@ -311,6 +311,7 @@ class TestSuspension(ConnectionCase):
         )
 
     def test_sign_in_stops_between_two_requests(self):
+        """sync-bugs 1."""
         company = self.company()
         self.synchronize(self.contacts)
         self.simulator.rules(
@@ -383,6 +384,7 @@ class TestSuspension(ConnectionCase):
         self.assertFalse(self.simulator.control("GET", "requests"))
 
     def test_neutralized_database(self):
+        """sync-bugs 71."""
         self.pair()
         self.env["ir.config_parameter"].set_param("database.is_neutralized", True)
         self.assertSilent("neutralized copy")
@@ -390,6 +392,7 @@ class TestSuspension(ConnectionCase):
             self.connection.action_connect()
 
     def test_neutralizing_forgets_the_secret(self):
+        """sync-bugs 71."""
         self.synchronize()
         with (ROOT / "data" / "neutralize.sql").open() as script:
             self.env.cr.execute(script.read())
@@ -478,7 +481,10 @@ class TestSecret(ConnectionCase):
                 self.managers.search([("client_secret", operator, value)])
 
     def test_nothing_is_told_in_passing(self):
-        """Neither logs nor errors nor the chatter quote secret or token."""
+        """Neither logs nor errors nor the chatter quote secret or token.
+
+        sync-bugs 72.
+        """
         self.company()
         with self.assertLogs(level="DEBUG") as logs:
             self.connection.client_secret = wrong = "Hx8Q~not-the-secret"
