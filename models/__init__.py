@@ -14,5 +14,4 @@ from . import integration_conflict
 from . import integration_sync_job
 from . import sync_error
 from . import res_partner
-from . import base_partner_merge
 from . import res_config_settings

@@ -122,6 +122,7 @@ class IntegrationConnection(models.Model):
     organization_id = fields.Char(readonly=True, copy=False)
     organization_name = fields.Char(readonly=True, copy=False)
     database_uuid = fields.Char(readonly=True, copy=False)
+    database_name = fields.Char(readonly=True, copy=False)
     paused_until = fields.Datetime(
         readonly=True,
         copy=False,
@@ -326,7 +327,7 @@ class IntegrationConnection(models.Model):
         if self.safe_mode:
             raise UserError(self.env._("Choose how to go on first."))
         uuid = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
-        self.database_uuid = uuid
+        self.write({"database_uuid": uuid, "database_name": self.env.cr.dbname})
         who, organization = self._probe()
         if self.organization_id != who.organization_id:
             self._leave_organization()

@@ -14,6 +14,7 @@ from . import test_matching
 from . import test_merges
 from . import test_partner
 from . import test_references
+from . import test_retention
 from . import test_sample
 from . import test_scheduling
 from . import test_screens

@@ -415,6 +415,21 @@ class TestSuspension(ConnectionCase):
         self.connection.action_connect()
         self.assertEqual(self.synchronize()["state"], "done")
 
+    def test_a_copy_with_the_same_uuid(self):
+        """A copy that PostgreSQL made has its uuid, but not its name.
+
+        Renamed and connected anew, it creates nothing twice. (sync-bugs 25)
+        """
+        partner, row_id = self.pair()
+        self.connection.database_name = "production"
+        self.assertSilent("was made in the database 'production'")
+        self.assertEqual(self.connection.state, "suspended")
+        self.connection.action_connect()
+        self.assertEqual(self.synchronize()["state"], "done")
+        names = [row["name"] for row in self.person.all("account", "name").values()]
+        self.assertEqual(names.count("Acme"), 1)
+        self.assertEqual(self.coupled(partner), row_id)
+
 
 @tagged("post_install", "-at_install")
 class TestSecret(ConnectionCase):

@@ -3,3 +3,4 @@ from . import integration_coupling_wizard
 from . import integration_match_wizard
 from . import integration_synchronize_wizard
 from . import integration_uncouple_wizard
+from . import base_partner_merge

@@ -8,7 +8,8 @@ import pytest
 
 TESTS = Path(__file__).parent.parent
 ROW = re.compile(
-    r"^\| (\d+) \| [^|]+ \| (?:`([\w/]+\.py)` `(\w+)`|does not apply because .{20,}) \|$"
+    r"^\| (\d+) \| [^|]+ \| "
+    r"(?:`([\w/]+\.py)` `(\w+)`|does not apply because .{20,}) \|$"
 )
 NUMBERS = range(1, 75)
 
@@ -17,8 +18,8 @@ def rows():
     """``{number: (file, test)}``, without what does not apply."""
     lines = (TESTS / "README.md").read_text().split("\n")
     listed = [line for line in lines if re.match(r"\| \d", line)]
+    assert not [line for line in listed if not ROW.match(line)]
     matches = [ROW.match(line) for line in listed]
-    assert all(matches), [line for line, m in zip(listed, matches, strict=True) if not m]
     assert [int(match[1]) for match in matches] == list(NUMBERS)
     return {int(match[1]): (match[2], match[3]) for match in matches if match[2]}
 
