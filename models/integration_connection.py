@@ -324,8 +324,7 @@ class IntegrationConnection(models.Model):
         """Test the connection and, when it works, let synchronization use it."""
         self.ensure_one()
         self._check_manager()
-        if self.safe_mode:
-            raise UserError(self.env._("Choose how to go on first."))
+        self._check_chosen()
         uuid = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
         self.write({"database_uuid": uuid, "database_name": self.env.cr.dbname})
         who, organization = self._probe()
@@ -390,6 +389,16 @@ class IntegrationConnection(models.Model):
     def action_review_differences(self):
         """Every record that differs waits for a decision of its own."""
         return self._leave_safe_mode("manual")
+
+    def _check_chosen(self):
+        """:raise UserError: while nobody has chosen which side counts"""
+        for connection in self.filtered("safe_mode"):
+            raise UserError(
+                self.env._(
+                    "Choose how to go on first, in the connection '%s'.",
+                    connection.name,
+                )
+            )
 
     def _leave_safe_mode(self, prefer):
         """Compare everything anew, with one side to count where both differ.
