@@ -111,6 +111,19 @@ class IntegrationGateway(models.AbstractModel):
                     connection.name,
                 )
             )
+        # Tools of PostgreSQL copy a database with its uuid, but never under its name.
+        name = self.env.cr.dbname
+        if connection.database_name and connection.database_name != name:
+            raise NotOurConnection(
+                self.env._(
+                    "The connection '%(connection)s' was made in the database "
+                    "'%(original)s', and this is '%(name)s'. Connect it anew if the "
+                    "database was only renamed; a copy must leave it alone.",
+                    connection=connection.name,
+                    original=connection.database_name,
+                    name=name,
+                )
+            )
 
     @api.model
     def _probe(self, connection):

@@ -22,5 +22,4 @@ from . import integration_full_sync
 from . import sync_error
 from . import sync_error_digest
 from . import res_partner
-from . import base_partner_merge
 from . import res_config_settings

@@ -128,6 +128,7 @@ class IntegrationConnection(models.Model):
         readonly=True, copy=False, help="As whom Dataverse knows this connection."
     )
     database_uuid = fields.Char(readonly=True, copy=False)
+    database_name = fields.Char(readonly=True, copy=False)
     paused_until = fields.Datetime(
         readonly=True,
         copy=False,
@@ -358,10 +359,9 @@ class IntegrationConnection(models.Model):
         """Test the connection and, when it works, let synchronization use it."""
         self.ensure_one()
         self._check_manager()
-        if self.safe_mode:
-            raise UserError(self.env._("Choose how to go on first."))
+        self._check_chosen()
         uuid = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
-        self.database_uuid = uuid
+        self.write({"database_uuid": uuid, "database_name": self.env.cr.dbname})
         who, organization = self._probe()
         if self.organization_id != who.organization_id:
             self._leave_organization()
@@ -427,6 +427,16 @@ class IntegrationConnection(models.Model):
     def action_review_differences(self):
         """Every record that differs waits for a decision of its own."""
         return self._leave_safe_mode("manual")
+
+    def _check_chosen(self):
+        """:raise UserError: while nobody has chosen which side counts"""
+        for connection in self.filtered("safe_mode"):
+            raise UserError(
+                self.env._(
+                    "Choose how to go on first, in the connection '%s'.",
+                    connection.name,
+                )
+            )
 
     def _leave_safe_mode(self, prefer):
         """Compare everything anew, with one side to count where both differ.

@@ -36,7 +36,7 @@ class IntegrationCoupling(models.Model):
             ("pending", "Waiting"),
             ("conflict", "Conflict"),
             ("error", "Error"),
-            ("suspended", "Suspended"),
+            ("suspended", "Outside the Filter"),
         ],
         default="coupled",
         required=True,

@@ -1,6 +1,7 @@
 """One run of a mapping: what it did, and how it ended."""
 
 from odoo import api, fields, models
+from odoo.fields import Domain
 
 COUNTERS = (
     "inserted",
@@ -217,20 +218,18 @@ class IntegrationSyncJob(models.Model):
 
     @api.autovacuum
     def _gc_jobs(self):
-        """Quiet jobs are kept for a week, the others for three months."""
+        """Quiet jobs are kept for a week, others for three months, and what was held
+        back until it is settled."""
         now = fields.Datetime.now()
-        self.search(
-            [
-                "|",
-                ("started_at", "<", fields.Datetime.subtract(now, days=90)),
-                "&",
-                ("started_at", "<", fields.Datetime.subtract(now, days=7)),
-                "&",
-                ("state", "=", "done"),
-                *((name, "=", 0) for name in CHANGES),
-            ],
-            limit=10000,
-        ).unlink()
+        old, stale = (
+            Domain("started_at", "<", fields.Datetime.subtract(now, days=days))
+            for days in (7, 90)
+        )
+        quiet = Domain("state", "=", "done") & Domain.AND(
+            [Domain(name, "=", 0) for name in CHANGES]
+        )
+        settled = Domain("state", "not in", ("held", "confirmed"))
+        self.search(settled & (stale | old & quiet), limit=10000).unlink()
 
     def action_open_changes(self):
         """What the job wrote, with what was there before."""

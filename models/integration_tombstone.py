@@ -133,7 +133,9 @@ class IntegrationTombstone(models.Model):
                 ("external_id", "in", list(external_ids)),
             ]
         )
-        return {*graves.mapped("res_id"), *graves.mapped("external_id")} - {0, False}
+        return {
+            id_ for grave in graves for id_ in (grave.res_id, grave.external_id) if id_
+        }
 
     @api.model
     def _forget(self, mapping, res_ids=(), external_ids=()):

@@ -219,6 +219,7 @@ class SyncError(models.Model):
         self = self.filtered(lambda error: error.state != "resolved")
         guarded = self.filtered(lambda error: error.kind == "guard")
         if guarded:
+            guarded.connection_id._check_chosen()
             guarded.job_id.action_confirm()
         left = self.sudo() - guarded.sudo()
         for mapping, errors in left.grouped("mapping_id").items():

@@ -1,4 +1,6 @@
 from . import test_access
+from . import test_bugs_changes
+from . import test_bugs_checkpoint
 from . import test_bulk
 from . import test_conflicts
 from . import test_connection
@@ -17,6 +19,7 @@ from . import test_partner
 from . import test_preview
 from . import test_progress
 from . import test_references
+from . import test_retention
 from . import test_sample
 from . import test_scale
 from . import test_scheduling

@@ -144,7 +144,7 @@ class TestDeletions(DataverseCase):
         self.assertFalse(self.exists(row_id))
 
     def test_a_change_nobody_saw_is_not_deleted(self):
-        """sync-bugs 49: deleted here, changed there."""
+        """sync-bugs 45, 49: deleted here, changed there."""
         partner, row_id = self.pair(telephone1="1")
         partner.phone = "2"
         self.person.delete("account", row_id)

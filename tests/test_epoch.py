@@ -60,6 +60,9 @@ class TestRestoredDataverse(EpochCase):
         self.assertEqual((self.old.phone, self.new.active), ("2", True))
         with self.assertRaisesRegex(UserError, "Choose how to go on"):
             self.connection.action_connect()
+        error = self.env["sync.error"].search([("kind", "=", "guard")])
+        with self.assertRaisesRegex(UserError, "in the connection 'Test'"):
+            error.action_retry()
         with self.assertRaisesRegex(UserError, "is suspended"):
             self.old.coupling_ids.synchronize()
 

@@ -196,7 +196,10 @@ class TestTables(ErrorCase):
         )
 
     def test_delta_link_expired(self):
-        """Everything is compared anew; a row that is gone is found by asking for it."""
+        """Everything is compared anew; a row that is gone is found by asking for it.
+
+        sync-bugs 19.
+        """
         kept, kept_row = self.pair("Kept")
         gone, gone_row = self.pair("Gone")
         changed, _row = self.pair("Changed")
@@ -426,6 +429,7 @@ class TestValues(ErrorCase):
         self.patch(partners, "_validate_fields", _validate_fields)
 
     def test_one_bad_row_among_fifty(self):
+        """sync-bugs 5, 63."""
         self.forbid("Row 17")
         for number in range(50):
             self.person.create("account", name=f"Row {number}")
@@ -434,6 +438,7 @@ class TestValues(ErrorCase):
         self.assertError("permanent", "'Row 17'")
 
     def test_one_bad_record_among_fifty(self):
+        """sync-bugs 68."""
         self.simulator.rules(
             "plug-ins",
             {"table": "account", "column": "name", "pattern": "17", "reject": "No 17."},
@@ -472,6 +477,7 @@ class TestDependencies(ErrorCase):
         self.customers.synch_only_coupled = True
 
     def test_contact_of_an_uncoupled_account(self):
+        """sync-bugs 26."""
         account = self.person.create("account", name="Acme")
         contact = self.person.create(
             "contact",
@@ -676,6 +682,7 @@ class TestTroubles(ErrorCase):
         self.assertQuiet()
 
     def test_connection_breaks_after_the_create(self):
+        """sync-bugs 28, 30, 31."""
         company, error = self.break_create("after")
         reserved = self.coupled(company)
         # Meanwhile both sides go on working.
@@ -703,6 +710,7 @@ class TestTroubles(ErrorCase):
         self.assertQuiet()
 
     def test_broken_connection_that_heals_at_once(self):
+        """sync-bugs 34."""
         for drop in ("before", "after"):
             with self.subTest(drop):
                 company = self.company(drop)
@@ -734,7 +742,10 @@ class TestTroubles(ErrorCase):
         self.assertFalse(self.errors())
 
     def test_company_deleted_while_its_create_is_open(self):
-        """The row that the lost request made does not stay behind unnoticed."""
+        """The row that the lost request made does not stay behind unnoticed.
+
+        sync-bugs 59, 65.
+        """
         company, _error = self.break_create("after")
         reserved = self.coupled(company)
         company.unlink()

@@ -218,7 +218,7 @@ class TestFiltersThatChange(ChangingCase):
         self.assertTrue(self.partner_of(row_id))
 
     def test_sleeping_couplings_wake_with_everything_that_happened(self):
-        """Outside of the Odoo filter both sides go on; back inside, all of it merges."""
+        """Outside of the Odoo filter both sides go on; back inside, it merges."""
         self.customers.filter_domain = "[('is_company', '=', True), ('color', '=', 0)]"
         partner, row_id = self.pair(telephone1="1", emailaddress1="a@example.com")
         partner.color = 1

@@ -59,7 +59,7 @@ class TestScheduling(DataverseCase):
         self.assertTrue(self.jobs())
 
     def test_one_worker_at_a_time(self):
-        """sync-bugs 61."""
+        """sync-bugs 33, 60, 61."""
         partner, row_id = self.pair()
         checkpoint = self.env["integration.checkpoint"]._of(self.customers)
         fence = checkpoint._acquire()

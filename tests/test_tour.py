@@ -250,3 +250,34 @@ class TestTour(DataverseCase, HttpCase):
             f"/odoo/dataverse-mappings/{self.customers.id}",
             "dataverse_sync_map_options",
         )
+
+    def test_let_go_on_what_was_held_back(self):
+        rows = [self.person.create("account", name=f"Customer {n}") for n in range(6)]
+        self.synchronize(self.customers)
+        for row_id in rows:
+            self.person.delete("account", row_id)
+        self.assertEqual(self.synchronize(self.customers)["state"], "held")
+        job = self.env["integration.sync.job"].search([("state", "=", "held")])
+        url = f"/odoo/dataverse-jobs/{job.id}"
+        self.start_tour(url, "dataverse_sync_held_back")
+        self.start_tour(url, "dataverse_sync_let_go_on")
+        self.assertEqual(self.synchronize(self.customers)["deleted"], 6)
+        self.start_tour(
+            f"/odoo/dataverse-mappings/{self.customers.id}",
+            "dataverse_sync_safety_page",
+        )
+
+    def test_choose_after_a_restore(self):
+        partner, row_id = self.pair(telephone1="1")
+        self.simulator.control("POST", "snapshot")
+        self.person.write("account", row_id, telephone1="2")
+        self.synchronize(self.customers)
+        self.simulator.control("POST", "restore")
+        partner.email = "a@example.com"
+        self.assertEqual(self.synchronize(self.customers)["state"], "failed")
+        url = f"/odoo/dataverse-connections/{self.connection.id}"
+        self.start_tour(url, "dataverse_sync_safe_mode")
+        self.start_tour(url, "dataverse_sync_review")
+        self.assertEqual(self.connection.state, "connected")
+        self.assertEqual(self.synchronize(self.customers)["conflicts"], 1)
+        self.assertEqual(partner.phone, "2")

@@ -6,4 +6,5 @@ from . import integration_match_wizard
 from . import integration_setup_wizard
 from . import integration_synchronize_wizard
 from . import integration_uncouple_wizard
+from . import base_partner_merge
 from . import integration_undo_wizard

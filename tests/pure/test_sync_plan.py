@@ -115,6 +115,7 @@ def test_every_row_of_the_field_table():
 
 
 def test_every_row_of_the_record_table():
+    """sync-bugs 46, 49."""
     for row in table("record"):
         decision = decide_record(
             STATE[row["odoo"]],

@@ -538,3 +538,61 @@ tours.add("dataverse_sync_map_options", {
         },
     ],
 });
+
+tours.add("dataverse_sync_held_back", {
+    steps: () => [
+        {
+            content: "the job says what is out of the ordinary",
+            trigger: ".o_form_view .alert:contains(6 of the 6 coupled records)",
+        },
+        {
+            content: "and shows the records",
+            trigger: "button[name=action_open_held_back]:contains(6)",
+        },
+    ],
+});
+
+tours.add("dataverse_sync_let_go_on", {
+    steps: () => [
+        { trigger: ".o_form_view button[name=action_confirm]", run: "click" },
+        { trigger: ".modal button:contains(Ok)", run: "click" },
+        {
+            content: "it is carried out in the next run",
+            trigger: ".o_form_view .alert:contains(is carried out in the next run)",
+        },
+    ],
+});
+
+tours.add("dataverse_sync_safe_mode", {
+    steps: () => [
+        {
+            content: "the connection says why it stands still",
+            trigger: ".o_form_view .alert:contains(was restored from a backup)",
+        },
+        {
+            content: "and what can be done",
+            trigger: ".o_form_view button[name=action_review_differences]",
+        },
+    ],
+});
+
+tours.add("dataverse_sync_review", {
+    steps: () => [
+        {
+            trigger: ".o_form_view button[name=action_review_differences]",
+            run: "click",
+        },
+        { trigger: ".modal button:contains(Ok)", run: "click" },
+        {
+            content: "synchronization goes on",
+            trigger: ".o_form_view button[name=action_synchronize_modified]",
+        },
+    ],
+});
+
+tours.add("dataverse_sync_safety_page", {
+    steps: () => [
+        { trigger: ".o_notebook .nav-link:contains(Safety)", run: "click" },
+        { trigger: ".o_field_widget[name=guard_deletions] input" },
+    ],
+});
