@@ -1,4 +1,4 @@
-"""Preview: what the next run of a mapping would do, for people to read before it does."""
+"""Preview: what the next run would do, for people to read before it does."""
 
 from odoo import api, fields, models
 

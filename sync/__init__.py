@@ -3,8 +3,8 @@
 No Odoo, no HTTP, no clock. Read in this order: `values` (one form for each value),
 `transform` and `geography` (one side's values in the other's terms), `lines` (the lines
 of the field mapping, and the groups they form), `base` (what both sides last agreed
-on), `plan` (the decision), `undo` (the way back), `match` (which records belong together), `order` (what must
-come first).
+on), `plan` (the decision), `undo` (the way back), `match` (which records belong
+together), `order` (what must come first).
 """
 
 from .base import Base

@@ -16,7 +16,11 @@ class TestBulk(DataverseCase):
         super().setUp()
         self.env["res.partner"].create(
             [
-                {"name": f"Company {number:03}", "is_company": True, "phone": str(number)}
+                {
+                    "name": f"Company {number:03}",
+                    "is_company": True,
+                    "phone": str(number),
+                }
                 for number in range(MANY)
             ]
         )
@@ -79,7 +83,9 @@ class TestBulk(DataverseCase):
         self.assertEqual(len(later), 50)
 
     def test_counterparts_in_a_first_run(self):
-        row_id = self.person.create("account", name="Company 007", emailaddress1="7@x.com")
+        row_id = self.person.create(
+            "account", name="Company 007", emailaddress1="7@x.com"
+        )
         partner = self.env["res.partner"].search([("name", "=", "Company 007")])
         partner.email = "7@x.com"
         counters = self.synchronize(self.customers)
@@ -117,8 +123,10 @@ class TestBulk(DataverseCase):
         self.assertQuiet()
 
     def test_connection_lost_for_good(self):
-        """Neither the request nor its repetitions get an answer; a later run finds out."""
-        self.faults({"method": "POST", "path": "api", "count": None, "then": {"drop": "after"}})
+        """Nothing gets an answer; a later run finds out."""
+        self.faults(
+            {"method": "POST", "path": "api", "count": None, "then": {"drop": "after"}}
+        )
         self.synchronize(self.customers)
         self.faults()
         self.synchronize(self.customers)
@@ -163,7 +171,12 @@ class TestBulk(DataverseCase):
     def test_what_dataverse_makes_of_a_row_is_agreed(self):
         self.simulator.rules(
             "plug-ins",
-            {"table": "account", "column": "telephone1", "pattern": "^", "replace": "+"},
+            {
+                "table": "account",
+                "column": "telephone1",
+                "pattern": "^",
+                "replace": "+",
+            },
         )
         self.synchronize(self.customers)
         self.simulator.rules("plug-ins")

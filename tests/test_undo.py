@@ -36,7 +36,9 @@ class TestUndo(DataverseCase):
         pushed, pulled, created = self.log(partner)
         self.assertEqual((created.action, created.side), ("create", "odoo"))
         self.assertEqual((pulled.action, pulled.side), ("write", "odoo"))
-        self.assertEqual((pulled.before, pulled.after), ({"phone": "1"}, {"phone": "2"}))
+        self.assertEqual(
+            (pulled.before, pulled.after), ({"phone": "1"}, {"phone": "2"})
+        )
         self.assertEqual(pulled.reason, "Changed in Dataverse.")
         self.assertEqual((pushed.side, pushed.state), ("dataverse", "done"))
         self.assertEqual(pushed.before, {"emailaddress1": None})
@@ -82,7 +84,9 @@ class TestUndo(DataverseCase):
         self.assertEqual((job.kind, job.state), ("undo", "done"), job.message)
         self.assertEqual(job.message, "1 changes undone.")
         self.assertEqual(partner.phone, "1")
-        self.assertEqual(self.person.read("account", row_id, "telephone1"), {"telephone1": "2"})
+        self.assertEqual(
+            self.person.read("account", row_id, "telephone1"), {"telephone1": "2"}
+        )
         self.assertQuiet()
         self.assertEqual(partner.phone, "1")
 
@@ -100,14 +104,20 @@ class TestUndo(DataverseCase):
         partner.phone = "2"
         self.synchronize(self.customers)
         self.undo()
-        self.assertEqual(self.person.read("account", row_id, "telephone1"), {"telephone1": "1"})
+        self.assertEqual(
+            self.person.read("account", row_id, "telephone1"), {"telephone1": "1"}
+        )
         self.assertEqual(partner.phone, "2")
         self.assertQuiet()
-        self.assertEqual(self.person.read("account", row_id, "telephone1"), {"telephone1": "1"})
+        self.assertEqual(
+            self.person.read("account", row_id, "telephone1"), {"telephone1": "1"}
+        )
 
     def test_what_changed_since_is_left(self):
         partner, row_id = self.pair(telephone1="1", emailaddress1="a@example.com")
-        self.person.write("account", row_id, telephone1="2", emailaddress1="b@example.com")
+        self.person.write(
+            "account", row_id, telephone1="2", emailaddress1="b@example.com"
+        )
         self.synchronize(self.customers)
         partner.phone = "3"
         change = self.last_job().change_ids
@@ -132,7 +142,9 @@ class TestUndo(DataverseCase):
         change = self.last_job().change_ids
         self.undo()
         self.assertEqual(change.state, "left")
-        self.assertEqual(self.person.read("account", row_id, "telephone1"), {"telephone1": "3"})
+        self.assertEqual(
+            self.person.read("account", row_id, "telephone1"), {"telephone1": "3"}
+        )
 
     def test_a_created_record_is_archived(self):
         partner, row_id = self.pair()
@@ -140,7 +152,9 @@ class TestUndo(DataverseCase):
         self.assertFalse(partner.active)
         self.assertQuiet()
         self.assertFalse(partner.active)
-        self.assertEqual(self.person.read("account", row_id, "statecode"), {"statecode": 0})
+        self.assertEqual(
+            self.person.read("account", row_id, "statecode"), {"statecode": 0}
+        )
 
     def test_a_created_record_is_deleted(self):
         partner, row_id = self.pair()
@@ -155,7 +169,9 @@ class TestUndo(DataverseCase):
         self.synchronize(self.customers)
         row_id = self.coupled(partner)
         self.undo()
-        self.assertEqual(self.person.read("account", row_id, "statecode"), {"statecode": 1})
+        self.assertEqual(
+            self.person.read("account", row_id, "statecode"), {"statecode": 1}
+        )
         self.assertQuiet()
         self.assertTrue(partner.active)
         other = self.company("Sent too")
@@ -212,7 +228,9 @@ class TestUndo(DataverseCase):
         self.undo(self.log(partner)[0])
         self.assertEqual(self.coupled(partner), row_id)
         self.synchronize(self.customers)
-        self.assertEqual(self.person.read("account", row_id, "telephone1"), {"telephone1": "2"})
+        self.assertEqual(
+            self.person.read("account", row_id, "telephone1"), {"telephone1": "2"}
+        )
 
     def test_an_undo_can_be_undone(self):
         partner, row_id = self.pair(telephone1="1")
