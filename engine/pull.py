@@ -267,7 +267,7 @@ class IntegrationPull(models.AbstractModel):
         :return: the items whose records are locked and unchanged; the others are put
             back
         """
-        self.env.cr.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT}")
+        self.env.cr.execute("SET LOCAL lock_timeout = %s", [LOCK_TIMEOUT])
         removal = any(item.action in REMOVALS for item in items)
         self.env.cr.execute(
             SQL(

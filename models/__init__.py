@@ -14,7 +14,6 @@ from . import integration_tombstone
 from . import integration_conflict
 from . import integration_sync_job
 from . import integration_change
-from . import integration_preview
 from . import sync_error
 from . import res_partner
 from . import res_config_settings
