@@ -24,6 +24,7 @@ USER = {
     "integration.transformation.rule": READ,
     "integration.coupling": READ,
     "integration.conflict": READ,
+    "integration.change": READ,
     "integration.sync.job": READ,
     "sync.error": READ,
 }
@@ -34,6 +35,7 @@ MANAGER = {
     "integration.transformation.rule": ALL,
     "integration.coupling": READ,
     "integration.conflict": READ,
+    "integration.change": READ,
     "integration.sync.job": READ | {"unlink"},
     "sync.error": READ | {"unlink"},
     "integration.table": READ,
@@ -58,11 +60,14 @@ OF_MANAGERS = {
         "action_run_full_synchronization",
         "action_match_based_coupling",
         "action_delete_couplings",
+        "action_preview",
     },
+    "integration.sync.job": {"action_undo"},
 }
 # Opening a list reveals nothing: the list has access rights of its own.
 OPENS_A_LIST = {
     "action_open_mappings",
+    "action_open_changes",
     "action_open_errors",
     "action_open_couplings",
     "action_open_jobs",
