@@ -1,10 +1,10 @@
 """Many rows in one request: CreateMultiple, and what to do when it refuses.
 
-CreateMultiple makes all rows or none, and does not say which row it minds. So a part that
-is refused is halved, a small part goes as a batch, in which each row stands alone; k bad
-rows among n cost O(k·log n) requests. Where it is not known whether a request arrived,
-its rows are created one by one under the identities that they were given before: what
-exists says so.
+CreateMultiple makes all rows or none, and does not say which row it minds. So a part
+that is refused is halved, and a small part goes as a batch, in which each row stands
+alone; k bad rows among n cost O(k·log n) requests. Where it is not known whether a
+request arrived, its rows are created one by one under the identities that they were
+given before: what exists says so.
 
 Changes cannot go this way: UpdateMultiple knows no If-Match, and would overwrite what
 somebody wrote meanwhile.
@@ -31,9 +31,9 @@ class IntegrationBulk(models.AbstractModel):
     def _create(self, session, items):
         """Create the rows of many items, whose identities are reserved.
 
-        :return: ``{id(item): dataverse.Outcome}``; without a row where it is created for
-            certain, but somebody may have changed it already. Empty when there are too
-            few items, or Dataverse does not create many rows of this table.
+        :return: ``{id(item): dataverse.Outcome}``; without a row where it is created
+            for certain, but somebody may have changed it already. Empty when there are
+            too few items, or Dataverse does not create many rows of this table.
         """
         columns = session.table.columns
         if not session.bulk or not {CREATED_BY, CHANGED_BY} <= columns.keys():
@@ -75,9 +75,7 @@ class IntegrationBulk(models.AbstractModel):
     @api.model
     def _one_by_one(self, session, items, outcomes):
         push = self.env["integration.engine.push"]
-        operations = [
-            push._operation(session, item, session.columns) for item in items
-        ]
+        operations = [push._operation(session, item, session.columns) for item in items]
         answers = self._batch(session, operations, begun=True)
         for item, outcome in zip(items, answers, strict=True):
             outcomes[id(item)] = outcome

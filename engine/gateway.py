@@ -36,6 +36,7 @@ class IntegrationGateway(models.AbstractModel):
             neutralized database, sign-in data missing)
         """
         connection = connection.sudo()
+        connection.fetch(["stored_secret", "stored_certificate"])
         self._check_own_database(connection)
         credential = self._credential(connection)
         verify = tools.config.get("dataverse_ca_file") or True
@@ -183,7 +184,10 @@ class IntegrationGateway(models.AbstractModel):
         stored = (
             self.env["integration.table"]
             .sudo()
-            .search([("connection_id", "=", connection.id), ("name", "=", name)])
+            .search_fetch(
+                [("connection_id", "=", connection.id), ("name", "=", name)],
+                ["definition", "refreshed_at"],
+            )
         )
         oldest = fields.Datetime.now() - SCHEMA_IS_FRESH
         if stored.definition and not refresh and stored.refreshed_at > oldest:

@@ -1,9 +1,10 @@
 """The dry run: the same capture and the same plan, in a world that is thrown away.
 
 Nothing is simulated twice: the run itself is run, while temporary tables stand before
-those that hold its state (PostgreSQL looks there first), and no hand is laid on a record
-or a row. Nothing shared is locked, and the transaction keeps nothing of it. What a run
-would go on with after its own writes, say a contact after its new company, is imagined.
+those that hold its state (PostgreSQL looks there first), and no hand is laid on a
+record or a row. Nothing shared is locked, and the transaction keeps nothing of it. What
+a run would go on with after its own writes, say a contact after its new company, is
+imagined.
 """
 
 from collections import Counter
@@ -23,7 +24,7 @@ LINES = 10_000
 # Somebody waits.
 SECONDS = 60
 
-# Tables that hold the state of a mapping, and which of their rows matter to a run of it.
+# Tables that hold the state of a mapping, and which of their rows matter to its run.
 SHADOWED = {
     "integration_checkpoint": "mapping_id = %(mapping)s",
     "integration_inbox": "mapping_id = %(mapping)s",

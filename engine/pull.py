@@ -31,11 +31,14 @@ CONCURRENCY = (
 CREATES = ("create_odoo", "recreate_odoo")
 REMOVALS = ("deactivate_odoo", "delete_odoo")
 
-# Seconds that a slice is to hold its locks, commit included; how many records that are
-# is found out on the way. A single record cannot be cut: a company whose address goes
-# to three hundred contacts takes as long as Odoo takes for it.
-SLICE_SECONDS = 0.02
-FIRST_SLICE, LARGEST_SLICE = 8, 200
+# Seconds that a slice spends on writing; how many records that are is found out on the
+# way. Locking, reading, remembering and committing come on top, and cost nearly the
+# same for one record as for fifty: where they take longer than this, as much time goes
+# to writing as to them, but no more than FRAME_SECONDS. A single record cannot be cut:
+# a company whose address goes to three hundred contacts takes as long as Odoo takes.
+SLICE_SECONDS = 0.015
+FRAME_SECONDS = 0.5
+FIRST_SLICE, LARGEST_SLICE = 8, 50
 # Milliseconds that we wait, while others may wait for us, for what a write changes
 # besides its record (the address of a company's contacts, say).
 LOCK_TIMEOUT = 10
@@ -89,7 +92,8 @@ class IntegrationPull(models.AbstractModel):
         :return: seconds left in the time budget
         """
         run = self.env["integration.engine.run"]
-        queue, size, left = deque(items), FIRST_SLICE, float("inf")
+        queue, left = deque(items), float("inf")
+        size = session.slice or FIRST_SLICE
         while queue and left:
             part = [queue.popleft() for _ in range(min(size, len(queue)))]
             start = monotonic()
@@ -110,8 +114,7 @@ class IntegrationPull(models.AbstractModel):
             settled = [item for item in part if not run._goes_out(item)]
             self.env["integration.engine.remember"]._remember(session, settled)
             left = run._commit(session, len(settled))
-            share = SLICE_SECONDS / max(monotonic() - start, 0.0001)
-            size = max(1, min(2 * size, int(len(part) * share), LARGEST_SLICE))
+            size = min(2 * size, self._next_size(session, monotonic() - start))
         for item in queue:
             self._put_back(session, item)
         return left
@@ -229,16 +232,30 @@ class IntegrationPull(models.AbstractModel):
     @api.model
     def _change_records(self, session, items):
         """Write what is free and as it was planned on, as long as the time suffices."""
-        until = monotonic() + SLICE_SECONDS
         ready = self._lock(session, items)
         mark = self.env["integration.journal"]._mark()
-        done = []
+        start = monotonic()
+        until, done = start + max(SLICE_SECONDS, session.frame), []
         for item in ready:
             if done and monotonic() > until:
                 break
             self._change_record(session, item)
             done.append(item)
+        self.env.flush_all()
+        session.writing = monotonic() - start
+        session.pace = session.writing / max(len(done), 1)
         return done, mark
+
+    @api.model
+    def _next_size(self, session, spent):
+        """How many records the next slice takes.
+
+        :param spent: seconds that the last one took, commit included
+        """
+        session.frame = min(max(spent - session.writing, 0), FRAME_SECONDS)
+        fitting = max(SLICE_SECONDS, session.frame) / max(session.pace, 0.00001)
+        session.slice = min(max(int(fitting), 1), LARGEST_SLICE)
+        return session.slice
 
     @api.model
     def _lock(self, session, items):
@@ -250,7 +267,7 @@ class IntegrationPull(models.AbstractModel):
         :return: the items whose records are locked and unchanged; the others are put
             back
         """
-        self.env.cr.execute(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT}")
+        self.env.cr.execute("SET LOCAL lock_timeout = %s", [LOCK_TIMEOUT])
         removal = any(item.action in REMOVALS for item in items)
         self.env.cr.execute(
             SQL(
@@ -288,7 +305,7 @@ class IntegrationPull(models.AbstractModel):
     @api.model
     def _remember(self, session, items, ids):
         """Store what both sides agree on now: the rows as Odoo really holds them."""
-        rows = self.env["integration.engine.records"]._read(session, ids)
+        rows = self.env["integration.engine.records"]._read_ours(session, ids)
         self.env["integration.engine.audit"]._log_odoo(session, items, rows)
         now = fields.Datetime.now()
         fresh, pairs = [], []

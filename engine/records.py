@@ -20,8 +20,20 @@ class IntegrationRecords(models.AbstractModel):
         :return: ``{id: {field: canonical value}}``; ids that do not exist or may not
             be read by the synchronization user are missing
         """
-        schema = session.schema
         records = session.records.browse(ids).exists()._filtered_access("read")
+        return self._values(session, records)
+
+    @api.model
+    def _read_ours(self, session, ids):
+        """The same of records that this very transaction has written.
+
+        Of those that it has deleted nothing is known any more.
+        """
+        return self._values(session, session.records.browse(ids).exists())
+
+    @api.model
+    def _values(self, session, records):
+        schema = session.schema
         names = list(schema.odoo)
         rows = records.read([name for name in names if "." not in name], load=None)
         self._follow_paths(records, rows, [name for name in names if "." in name])

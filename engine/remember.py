@@ -35,13 +35,12 @@ class IntegrationRemember(models.AbstractModel):
             self._count(session, item)
         inbox._done(done)
         # What an item waits for may have been coupled in this very chunk.
-        waiting = {item.waiting_for for item in items} - {None}
-        inbox._wake(
-            session.connection,
-            self.env["integration.engine.records"]._coupled_references(
-                session, [key for key in waiting if isinstance(key, str)]
-            ),
-        )
+        waiting = {i.waiting_for for i in items if isinstance(i.waiting_for, str)}
+        if waiting:
+            records = self.env["integration.engine.records"]
+            inbox._wake(
+                session.connection, records._coupled_references(session, waiting)
+            )
         undone = [item for item in items if item.undoes]
         if undone:
             # An undo says nothing about errors and conflicts of the record.

@@ -70,7 +70,8 @@ class IntegrationRun(models.AbstractModel):
         :return: the ``integration.sync.job``
         """
         self = self.sudo()
-        mapping = mapping.with_env(self.env)
+        # What the caller read together does not matter here.
+        mapping = mapping.with_env(self.env).with_prefetch()
         job = self.env["integration.sync.job"].create(
             {"mapping_id": mapping.id, "kind": kind}
         )
@@ -422,6 +423,8 @@ class IntegrationRun(models.AbstractModel):
     @api.model
     def _in_order(self, mappings):
         """Mappings so that those that others refer to come first."""
+        if len(mappings) < 2:
+            return mappings
         ordered = mappings.sorted(lambda m: (m.sequence, m.id))
         depends = {m.id: self._needed_by(m, ordered).ids for m in ordered}
         order, _broken = sync.topological(ordered.ids, depends)

@@ -19,10 +19,12 @@ class Session:
     ``match``: look for a counterpart before creating. ``patient``: a record that refers
     to another one waits for it to be created, so that it is created complete.
     ``counts`` are the job's counters, ``committed`` as of the last commit.
-    ``preview`` is filled instead of acting, when a run is only to say what it would do.
+    ``preview`` is filled instead of acting, when a run only says what it would do.
     ``bulk``: Dataverse creates many rows of the table in one request. ``rows_read``: so
     many rows the table has, when all were read in this run; ``index``: their keys.
     ``message``: what the job says in the end, when all went well.
+    ``slice``: so many records are written before the next commit; ``pace``: seconds
+    that one takes, ``writing`` that all of them took, ``frame`` all that surrounds it.
     ``put_back``: a record could not be written because somebody else had locked it.
     ``processed``: so many items were looked at; ``told_at``: when people heard of it.
     """
@@ -51,6 +53,10 @@ class Session:
     counts: Counter = field(default_factory=Counter)
     committed: Counter = field(default_factory=Counter)
     put_back: bool = False
+    slice: int | None = None
+    pace: float = 0
+    writing: float = 0
+    frame: float = 0
     bulk: bool = True
     rows_read: int | None = None
     index: Any = None

@@ -95,8 +95,7 @@ class IntegrationUndo(models.AbstractModel):
         for change in changes:
             item = Item(
                 inbox_ids=[],
-                coupling=by_record.get(change.res_id)
-                or by_row.get(change.external_id),
+                coupling=by_record.get(change.res_id) or by_row.get(change.external_id),
                 res_id=change.res_id or None,
                 external_id=change.external_id or None,
                 name=change.record_name,
@@ -128,8 +127,10 @@ class IntegrationUndo(models.AbstractModel):
     def _rows(self, session, changes):
         """The rows of Dataverse as they are now; those that are gone are missing."""
         wanted = changes.filtered(
-            lambda c: (c.side == "dataverse" and c.action != "delete")
-            or c.action == "uncouple"
+            lambda c: (
+                (c.side == "dataverse" and c.action != "delete")
+                or c.action == "uncouple"
+            )
         )
         columns = set(session.columns)
         for change in wanted:

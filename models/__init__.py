@@ -16,7 +16,6 @@ from . import integration_tombstone
 from . import integration_conflict
 from . import integration_sync_job
 from . import integration_change
-from . import integration_preview
 from . import integration_stop
 from . import integration_full_sync
 from . import sync_error

@@ -1,4 +1,4 @@
-"""The synchronization log: every write of synchronization, with what was there before."""
+"""The synchronization log: every write, with what was there before."""
 
 import json
 

@@ -303,14 +303,18 @@ class IntegrationCoupling(models.Model):
         couplings.error_ids._resolve()
         couplings.conflict_ids.filtered(lambda c: c.state == "open").state = "resolved"
         for mapping, uncoupled in couplings.grouped("mapping_id").items():
-            job = self.env["integration.sync.job"].sudo().create(
-                {
-                    "mapping_id": mapping.id,
-                    "kind": "uncoupling",
-                    "state": "done",
-                    "finished_at": fields.Datetime.now(),
-                    "uncoupled": len(uncoupled),
-                }
+            job = (
+                self.env["integration.sync.job"]
+                .sudo()
+                .create(
+                    {
+                        "mapping_id": mapping.id,
+                        "kind": "uncoupling",
+                        "state": "done",
+                        "finished_at": fields.Datetime.now(),
+                        "uncoupled": len(uncoupled),
+                    }
+                )
             )
             self.env["integration.change"].sudo()._log(
                 mapping,

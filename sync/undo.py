@@ -38,7 +38,9 @@ class Restoration(FieldPlan):
         for group in self.groups:
             if after.knows(group):
                 odoo, dataverse = after.odoo, after.dataverse
-                after = after.merge(group, odoo_read or odoo, dataverse_read or dataverse)
+                after = after.merge(
+                    group, odoo_read or odoo, dataverse_read or dataverse
+                )
         return after
 
 

@@ -28,6 +28,7 @@ USER = {
     "integration.template.line": READ,
     "integration.coupling": READ,
     "integration.conflict": READ,
+    "integration.change": READ,
     "integration.sync.job": READ,
     "sync.error": READ,
 }
@@ -42,6 +43,7 @@ MANAGER = {
     "integration.template.line": ALL,
     "integration.coupling": READ,
     "integration.conflict": READ,
+    "integration.change": READ,
     "integration.sync.job": READ | {"unlink"},
     "sync.error": READ | {"unlink"},
     "integration.table": READ,
@@ -81,13 +83,16 @@ OF_MANAGERS = {
         "action_match_based_coupling",
         "action_find_deleted",
         "action_delete_couplings",
+        "action_preview",
         "action_try_filter",
     },
     "integration.field.mapping": {"action_options", "action_create_missing_records"},
+    "integration.sync.job": {"action_undo", "action_confirm"},
 }
 # Opening a list reveals nothing: the list has access rights of its own.
 OPENS_A_LIST = {
     "action_open_mappings",
+    "action_open_changes",
     "action_open_errors",
     "action_open_couplings",
     "action_open_conflicts",

@@ -3,6 +3,7 @@
 import os
 import random
 
+from odoo.exceptions import AccessError
 from odoo.tests import tagged
 
 from .common import DataverseCase
@@ -84,7 +85,9 @@ class TestPreview(DataverseCase):
     def test_a_contact_follows_its_new_company(self):
         """The company is only imagined, and its contact is planned all the same."""
         parent = self.person.create("account", name="Parent")
-        self.person.create("account", name="Branch", parentaccountid=f"account({parent})")
+        self.person.create(
+            "account", name="Branch", parentaccountid=f"account({parent})"
+        )
         preview = self.preview()
         self.assertEqual(self.kinds(preview), ["create_odoo", "create_odoo"])
 
@@ -117,7 +120,7 @@ class TestPreview(DataverseCase):
                 "group_ids": [(4, self.env.ref("dataverse_sync.group_user").id)],
             }
         )
-        with self.assertRaises(Exception, msg="You are not allowed"):
+        with self.assertRaises(AccessError):
             self.customers.with_user(user).action_preview()
 
     # -- the run does what was said ---------------------------------------------------

@@ -281,3 +281,27 @@ class TestTour(DataverseCase, HttpCase):
         self.assertEqual(self.connection.state, "connected")
         self.assertEqual(self.synchronize(self.customers)["conflicts"], 1)
         self.assertEqual(partner.phone, "2")
+
+    def test_preview(self):
+        partner, row_id = self.pair("Acme", telephone1="+45 33 00 00 01")
+        both, both_row = self.pair("Both", telephone1="1")
+        self.person.write("account", row_id, telephone1="+45 33 00 00 02")
+        self.person.create("account", name="New in Dataverse", address1_city="Aarhus")
+        self.company("New in Odoo", email="new@example.com")
+        both.phone = "2"
+        self.person.write("account", both_row, telephone1="3")
+        self.start_tour(
+            f"/odoo/dataverse-mappings/{self.customers.id}", "dataverse_sync_preview"
+        )
+        self.assertEqual(partner.phone, "+45 33 00 00 01")
+
+    def test_undo(self):
+        partner, row_id = self.pair("Acme", telephone1="1")
+        other, other_row = self.pair("Other", telephone1="1")
+        for changed in (row_id, other_row):
+            self.person.write("account", changed, telephone1="2")
+        self.synchronize(self.customers)
+        other.phone = "3"
+        job = self.env["integration.sync.job"].search([], limit=1)
+        self.start_tour(f"/odoo/dataverse-jobs/{job.id}", "dataverse_sync_undo")
+        self.assertEqual((partner.phone, other.phone), ("1", "3"))

@@ -1,5 +1,8 @@
 """The synchronization log, and undo."""
 
+from unittest.mock import patch
+
+from odoo import fields
 from odoo.exceptions import AccessError, UserError
 from odoo.tests import tagged
 
@@ -36,7 +39,9 @@ class TestUndo(DataverseCase):
         pushed, pulled, created = self.log(partner)
         self.assertEqual((created.action, created.side), ("create", "odoo"))
         self.assertEqual((pulled.action, pulled.side), ("write", "odoo"))
-        self.assertEqual((pulled.before, pulled.after), ({"phone": "1"}, {"phone": "2"}))
+        self.assertEqual(
+            (pulled.before, pulled.after), ({"phone": "1"}, {"phone": "2"})
+        )
         self.assertEqual(pulled.reason, "Changed in Dataverse.")
         self.assertEqual((pushed.side, pushed.state), ("dataverse", "done"))
         self.assertEqual(pushed.before, {"emailaddress1": None})
@@ -82,7 +87,9 @@ class TestUndo(DataverseCase):
         self.assertEqual((job.kind, job.state), ("undo", "done"), job.message)
         self.assertEqual(job.message, "1 changes undone.")
         self.assertEqual(partner.phone, "1")
-        self.assertEqual(self.person.read("account", row_id, "telephone1"), {"telephone1": "2"})
+        self.assertEqual(
+            self.person.read("account", row_id, "telephone1"), {"telephone1": "2"}
+        )
         self.assertQuiet()
         self.assertEqual(partner.phone, "1")
 
@@ -100,14 +107,20 @@ class TestUndo(DataverseCase):
         partner.phone = "2"
         self.synchronize(self.customers)
         self.undo()
-        self.assertEqual(self.person.read("account", row_id, "telephone1"), {"telephone1": "1"})
+        self.assertEqual(
+            self.person.read("account", row_id, "telephone1"), {"telephone1": "1"}
+        )
         self.assertEqual(partner.phone, "2")
         self.assertQuiet()
-        self.assertEqual(self.person.read("account", row_id, "telephone1"), {"telephone1": "1"})
+        self.assertEqual(
+            self.person.read("account", row_id, "telephone1"), {"telephone1": "1"}
+        )
 
     def test_what_changed_since_is_left(self):
         partner, row_id = self.pair(telephone1="1", emailaddress1="a@example.com")
-        self.person.write("account", row_id, telephone1="2", emailaddress1="b@example.com")
+        self.person.write(
+            "account", row_id, telephone1="2", emailaddress1="b@example.com"
+        )
         self.synchronize(self.customers)
         partner.phone = "3"
         change = self.last_job().change_ids
@@ -132,7 +145,9 @@ class TestUndo(DataverseCase):
         change = self.last_job().change_ids
         self.undo()
         self.assertEqual(change.state, "left")
-        self.assertEqual(self.person.read("account", row_id, "telephone1"), {"telephone1": "3"})
+        self.assertEqual(
+            self.person.read("account", row_id, "telephone1"), {"telephone1": "3"}
+        )
 
     def test_a_created_record_is_archived(self):
         partner, row_id = self.pair()
@@ -140,7 +155,9 @@ class TestUndo(DataverseCase):
         self.assertFalse(partner.active)
         self.assertQuiet()
         self.assertFalse(partner.active)
-        self.assertEqual(self.person.read("account", row_id, "statecode"), {"statecode": 0})
+        self.assertEqual(
+            self.person.read("account", row_id, "statecode"), {"statecode": 0}
+        )
 
     def test_a_created_record_is_deleted(self):
         partner, row_id = self.pair()
@@ -155,7 +172,9 @@ class TestUndo(DataverseCase):
         self.synchronize(self.customers)
         row_id = self.coupled(partner)
         self.undo()
-        self.assertEqual(self.person.read("account", row_id, "statecode"), {"statecode": 1})
+        self.assertEqual(
+            self.person.read("account", row_id, "statecode"), {"statecode": 1}
+        )
         self.assertQuiet()
         self.assertTrue(partner.active)
         other = self.company("Sent too")
@@ -212,7 +231,9 @@ class TestUndo(DataverseCase):
         self.undo(self.log(partner)[0])
         self.assertEqual(self.coupled(partner), row_id)
         self.synchronize(self.customers)
-        self.assertEqual(self.person.read("account", row_id, "telephone1"), {"telephone1": "2"})
+        self.assertEqual(
+            self.person.read("account", row_id, "telephone1"), {"telephone1": "2"}
+        )
 
     def test_an_undo_can_be_undone(self):
         partner, row_id = self.pair(telephone1="1")
@@ -251,3 +272,89 @@ class TestUndo(DataverseCase):
             change.with_user(user).action_undo()
         with self.assertRaises(AccessError):
             change.job_id.with_user(user).action_undo()
+
+    # -- nobody waits -----------------------------------------------------------------
+
+    def test_a_record_that_somebody_has_locked_is_put_back(self):
+        """Without waiting for them, and without a word in the server's log."""
+        partner = self.env.ref("base.main_partner")
+        row_id = self.person.create("account", name="Locked", telephone1="1")
+        self.env["integration.coupling"].create(
+            {
+                "mapping_id": self.customers.id,
+                "res_id": partner.id,
+                "external_id": row_id,
+            }
+        )
+        self.customers.initial_policy = "get"
+        before = partner.phone
+        with (
+            patch("odoo.addons.dataverse_sync.engine.run.LOCKED_PAUSES", ()),
+            self.own_companies_take_part(),
+            self.registry.cursor() as somebody,
+            self.assertNoLogs("odoo.sql_db", "ERROR"),
+        ):
+            somebody.execute(
+                "SELECT FROM res_partner WHERE id = %s FOR UPDATE", [partner.id]
+            )
+            counters = self.synchronize(self.customers)
+            somebody.rollback()
+        self.assertEqual((partner.phone, counters["failed"]), (before, 0))
+        self.env.cr.execute("UPDATE integration_inbox SET not_before = NULL")
+        with self.own_companies_take_part():
+            self.synchronize(self.customers)
+        self.assertEqual(partner.phone, "1")
+
+    def own_companies_take_part(self):
+        """Their records are there for other transactions too, unlike a test's own."""
+        return patch.object(
+            type(self.env["res.partner"]),
+            "_integration_domain",
+            lambda partners: fields.Domain.TRUE,
+        )
+
+    def test_what_somebody_saved_after_planning_is_planned_anew(self):
+        partner, row_id = self.pair(telephone1="1")
+        self.person.write("account", row_id, telephone1="2")
+        pull = type(self.env["integration.engine.pull"])
+        write, saved = pull._write, []
+
+        def after_somebody_saved(engine, session, items):
+            if not saved:
+                saved.append(partner.write({"email": "saved@example.com"}))
+                self.env.flush_all()
+            return write(engine, session, items)
+
+        with patch.object(pull, "_write", after_somebody_saved):
+            self.synchronize(self.customers)
+        self.synchronize(self.customers)
+        self.assertEqual((partner.phone, partner.email), ("2", "saved@example.com"))
+        self.assertEqual(
+            self.person.read("account", row_id, "emailaddress1"),
+            {"emailaddress1": "saved@example.com"},
+        )
+
+    def test_a_lease_that_is_lost_between_two_slices(self):
+        """What was committed stays, the rest is for whoever took over."""
+        pairs = [self.pair(f"Company {n}", telephone1="1") for n in range(3)]
+        for _partner, row_id in pairs:
+            self.person.write("account", row_id, telephone1="2")
+        pull = type(self.env["integration.engine.pull"])
+        change, changed = pull._change_record, []
+
+        def and_lose_the_lease(engine, session, item):
+            change(engine, session, item)
+            changed.append(item)
+            if len(changed) == 2:
+                session.checkpoint.fence += 1
+                self.env.flush_all()
+
+        with (
+            patch.object(pull, "_change_record", and_lose_the_lease),
+            patch("odoo.addons.dataverse_sync.engine.pull.FIRST_SLICE", 1),
+            patch("odoo.addons.dataverse_sync.engine.pull.LARGEST_SLICE", 1),
+        ):
+            counters = self.synchronize(self.customers)
+        self.assertEqual(counters["state"], "failed")
+        self.assertIn("took over", counters["message"])
+        self.assertEqual(len(changed), 2)

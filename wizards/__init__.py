@@ -3,6 +3,7 @@ from . import integration_conflict_wizard
 from . import integration_coupling_wizard
 from . import integration_full_sync_wizard
 from . import integration_match_wizard
+from . import integration_preview
 from . import integration_setup_wizard
 from . import integration_synchronize_wizard
 from . import integration_uncouple_wizard

@@ -69,7 +69,9 @@ class IntegrationUndoWizard(models.TransientModel):
             {
                 "job_ids": [(6, 0, jobs.ids)],
                 "message": "\n".join(job.message for job in jobs if job.message),
-                "left_count": len(self.change_ids.filtered(lambda c: c.state == "left")),
+                "left_count": len(
+                    self.change_ids.filtered(lambda c: c.state == "left")
+                ),
             }
         )
         return self._open()

@@ -1,4 +1,4 @@
-"""Preview: what the next run of a mapping would do, for people to read before it does."""
+"""Preview: what the next run would do, for people to read before it does."""
 
 from odoo import api, fields, models
 
@@ -84,7 +84,8 @@ class IntegrationPreview(models.TransientModel):
             }
         )
         order = {kind: number for number, (kind, _label) in enumerate(KINDS)}
-        self.env["integration.preview.line"].create(
+        # The values are for the engine alone; people read them as texts.
+        self.env["integration.preview.line"].sudo().create(
             [
                 {**line, "preview_id": preview.id, "rank": order[line["kind"]]}
                 for line in found.lines
