@@ -27,6 +27,8 @@ class Index:
 
     made_at: float
     rows: dict = field(default_factory=lambda: defaultdict(list))
+
+
 # The side whose values count where values travel in one direction only.
 SOURCES = {"to_integration": "odoo", "from_integration": "dataverse"}
 

@@ -75,7 +75,6 @@ OF_MANAGERS = {
         "action_accept_restored",
         "action_review_differences",
     },
-    "integration.sync.job": {"action_confirm"},
     "integration.table.mapping": {
         "synchronize",
         "action_synchronize_modified",
