@@ -6,7 +6,6 @@ from odoo.exceptions import UserError
 from odoo.tests import HttpCase, tagged
 
 from ..controllers import webhook
-from ..models.words import WEBHOOK_HEADER
 from .common import DataverseCase
 
 
@@ -40,7 +39,7 @@ class TestWebhook(DataverseCase, HttpCase):
         }
 
     def call(self, code="test", key=None):
-        headers = {} if key is None else {WEBHOOK_HEADER: key}
+        headers = {} if key is None else {self.connection._webhook_header: key}
         return self.url_open(
             f"/dataverse_sync/webhook/{code}", data="{}", headers=headers
         ).status_code
