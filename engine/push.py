@@ -207,9 +207,6 @@ class IntegrationPush(models.AbstractModel):
                 session.counts["uncoupled"] += 1
                 self.env["integration.engine.pull"]._bury(session, item)
             return
-        returned = self.env["integration.engine.records"]._canonical_row(
-            session, row.values
-        )
         if item.action in WRITES and row is None:
             # Created for certain; how it stands now is read next.
             item.action = "again"
@@ -219,6 +216,9 @@ class IntegrationPush(models.AbstractModel):
             # Undo also reaches rows that are not coupled any more.
             session.counts["modified"] += 1
             return
+        returned = self.env["integration.engine.records"]._canonical_row(
+            session, row.values
+        )
         if item.action in WRITES:
             base = self._base_of_new(session, item, returned)
             session.counts["inserted"] += 1
