@@ -31,6 +31,7 @@ WRITES = ("inserted", "modified", "deleted", "coupled", "uncoupled", "failed")
 KEPT = (
     *("integration_coupling", "integration_inbox", "integration_tombstone"),
     *("integration_conflict", "integration_sync_job", "sync_error"),
+    *("integration_change", "integration_checkpoint"),
 )
 
 
@@ -89,12 +90,9 @@ class World:
             env.cr.execute("DELETE FROM res_partner WHERE id > %s", [self.last_id])
             env.cr.execute("DELETE FROM integration_journal")
             env.cr.execute(
-                "UPDATE integration_checkpoint SET delta_link = NULL, next_link = NULL,"
-                " lease_owner = NULL, lease_expires = NULL"
-            )
-            env.cr.execute(
                 "UPDATE integration_connection"
-                " SET state = 'connected', state_reason = NULL, paused_until = NULL"
+                " SET state = 'connected', state_reason = NULL, safe_mode = NULL,"
+                " paused_until = NULL"
             )
             env.cr.execute(
                 "UPDATE integration_table_mapping SET update_conflict_policy = %s,"

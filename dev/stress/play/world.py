@@ -75,6 +75,7 @@ FAULTS = {
 # What the addon keeps about a history, children first.
 KEPT = (
     "sync_error",
+    "integration_change",
     "integration_conflict",
     "integration_inbox",
     "integration_journal",
@@ -237,7 +238,7 @@ class World:
         """What the histories change of the setup."""
         saved = {}
         for table, names in {
-            "integration_connection": "state, state_reason, paused_until",
+            "integration_connection": "state, state_reason, safe_mode, paused_until",
             "integration_table_mapping": "direction, update_conflict_policy,"
             " deletion_policy, drift_policy, initial_policy, synch_only_coupled",
             "integration_field_mapping": "enabled, direction",
