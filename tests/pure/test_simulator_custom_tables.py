@@ -241,6 +241,15 @@ def test_nothing_refers_to_the_parties_of_activities(api: Session) -> None:
     assert api.get("tasks").status_code == 200
 
 
+@pytest.mark.parametrize("length", [2.5, -1, "x", True])
+def test_a_length_that_is_none(api: Session, length: Any) -> None:
+    """Found by random requests."""
+    _make_table(api)
+    path = "EntityDefinitions(LogicalName='new_project')/Attributes"
+    column = _column("String", "new_Code", MaxLength=length)
+    assert error(api.post(path, json=column)) == (400, "0x80040203")
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
