@@ -286,7 +286,7 @@ class Histories(RuleBasedStateMachine):
             )
             found = changes(mapping)
             keys = {*found.mapped("res_id"), *found.mapped("external_id")}
-            texts = str(found.mapped("after"))
+            texts = str(found.sudo().mapped("after"))
         if not keys:
             return
         self._tell(f"the latest {latest} changes of {table} are undone")
