@@ -277,8 +277,11 @@ class Histories(RuleBasedStateMachine):
 
         def undo(mapping):
             found = changes(mapping)
-            wizard = found.browse().env["integration.undo.wizard"]
-            wizard.browse(found.action_undo()["res_id"]).action_undo()
+            wizard = mapping.env["integration.undo.wizard"]
+            try:
+                wizard.browse(found.action_undo()["res_id"]).action_undo()
+            except UserError as error:
+                self._tell(f"    refused: {error}")
 
         with self.world.environment() as env:
             mapping = env["integration.table.mapping"].browse(
