@@ -231,6 +231,24 @@ class TestDeletions(DataverseCase):
         self.assertTrue(kept.active)
         self.assertQuiet()
 
+    def test_a_row_that_may_not_be_read_is_not_deleted(self):
+        partner, row_id = self.pair()
+        self.simulator.rules(
+            "faults",
+            {
+                "in_batch": True,
+                "method": "GET",
+                "path": "^accounts",
+                "count": None,
+                "then": {"status": 403, "code": "0x80040220"},
+            },
+        )
+        self.env["integration.inbox"]._put_hints(self.customers, external_ids=[row_id])
+        self.synchronize(self.customers)
+        self.simulator.rules("faults")
+        self.assertTrue(partner.active)
+        self.assertEqual(self.coupled(partner), row_id)
+
     def test_absence_from_a_list_is_no_deletion(self):
         """sync-bugs 37, 53: what a list lacks is asked for, and may be there."""
         partner, row_id = self.pair()

@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import UserError, ValidationError
-from odoo.tests import tagged
+from odoo.tests import new_test_user, tagged
 
 from .common import DataverseCase
 
@@ -71,6 +71,21 @@ class TestPrivileges(ErrorCase):
         self.assertEqual(error.state, "retrying")
         self.run_scheduled()
         self.assertEqual(error.state, "resolved")
+
+    def test_the_synchronization_user_works_with_own_rights(self):
+        """I17: what this user may not write in Odoo is told, and not written."""
+        partner, row_id = self.pair(telephone1="1")
+        robot = new_test_user(self.env, "robot", "base.group_user")
+        self.connection.user_id = robot
+        self.person.write("account", row_id, telephone1="2")
+        self.synchronize(self.customers)
+        self.assertEqual(partner.phone, "1")
+        self.assertError("permanent", "'Acme'", res_id=partner.id)
+        robot.group_ids += self.env.ref("base.group_partner_manager")
+        self.errors().action_retry()
+        self.synchronize(self.customers)
+        self.assertEqual(partner.phone, "2")
+        self.assertEqual(partner.write_uid, robot)
 
     def test_rows_that_became_invisible_are_not_deleted(self):
         """Absence from a list proves nothing."""
@@ -720,6 +735,18 @@ class TestTroubles(ErrorCase):
             self.person.read("account", reserved, "telephone1"), {"telephone1": "1"}
         )
         self.assertQuiet()
+
+    def test_an_answer_that_is_missing_in_the_batch_is_no_refusal(self):
+        company = self.company()
+        self.faults({"path": r"^\$batch", "then": {"parts": "missing"}})
+        self.run_scheduled()
+        self.assertEqual(self.creations(), 1)
+        self.assertError("transient", "'Acme'", res_id=company.id)
+        reserved = self.coupled(company)
+        self.assertTrue(reserved)
+        self.faults()
+        self.run_scheduled()
+        self.assertEqual(list(self.person.all("account")), [reserved])
 
     def test_a_row_that_was_made_and_deleted_is_not_made_again(self):
         """The lost create arrived; by the next run somebody had deleted its row."""

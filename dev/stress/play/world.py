@@ -213,7 +213,7 @@ class World:
         draw = random.Random(seed)
         uuid.uuid4 = lambda: uuid.UUID(int=draw.getrandbits(128), version=4)
         self.running = self._occupied = False
-        self.inside, self.faults = {}, {}
+        self.inside, self.faults, self.versions = {}, {}, {}
         self.trace = hashlib.sha256()
         self.sent = self.requests = 0
         self.simulator.control("POST", "reset")
@@ -373,12 +373,15 @@ class World:
         return cards
 
     def _dataverse_cards(self) -> dict[str, Card]:
-        cards = {}
+        """As a side effect `versions` are those of the rows."""
+        cards, self.versions = {}, {}
         for table, columns in COLUMNS.items():
             rows = self.person.all(
-                table, "description", "statecode", PARENT[table], *columns.values()
+                *(table, "description", "statecode", "versionnumber", PARENT[table]),
+                *columns.values(),
             )
             for key, row in sorted(rows.items()):
+                self.versions[key] = int(row["versionnumber"])
                 parent = row[PARENT[table]]
                 parent = re.search(r"[0-9a-f-]{36}", str(parent or ""))
                 cards[key] = Card(
