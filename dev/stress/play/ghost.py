@@ -302,8 +302,16 @@ class Ghost:
         after = {side: world.cards(side) for side in OTHER}
         if any(writes[2:]) or before != after:
             raise Broken(f"I6 quiet runs went on writing: {writes}")
-        if counters["requests"] > len(tables):
+        if counters["requests"] > len(tables) and not self._waits():
             raise Broken(f"I6 {counters['requests']} requests with nothing to do")
+
+    def _waits(self) -> bool:
+        """Whether a deletion is tried now and then, as other rows belong to the row."""
+        with self.world.cursor() as cr:
+            cr.execute(
+                "SELECT FROM sync_error WHERE code = 'belonging' AND state <> 'resolved'"
+            )
+            return bool(cr.rowcount)
 
     def _check_losses(self, cards: dict[str, dict[Any, Card]]) -> None:
         there = {
