@@ -17,9 +17,9 @@ from .report import Reports
 # The tiers in the order in which they run, and how much of the time each one gets.
 TIERS = {
     "planner": 10,
-    "histories": 40,
-    "crash": 20,
-    "matrix": 20,
+    "histories": 35,
+    "crash": 30,
+    "matrix": 35,
     "mutants": 20,
     "concurrency": 15,
 }

@@ -10,7 +10,7 @@ from . import concurrency, crash, histories, matrix
 from .report import Report
 
 SEED = 0
-KILLS = CELLS = 30
+HISTORIES, KILLS, CELLS = 8, 45, 30
 
 
 def run(only: str = "") -> tuple[list[str], list[str]]:
@@ -33,12 +33,13 @@ def run(only: str = "") -> tuple[list[str], list[str]]:
 
 def _random_histories() -> str:
     """Two rounds of the same histories: no broken promise, and the same requests."""
-    first, second = (_histories(histories=12, steps=25) for _ in range(2))
+    first, second = (_histories(histories=HISTORIES, steps=25) for _ in range(2))
     if first.violations:
         return first.violations[0]["what"]
     if first.fingerprints != second.fingerprints:
         return "I22 the same seed led to other requests"
-    return "" if first.figures.get("histories", 0) >= 12 else "too few histories"
+    enough = first.figures.get("histories", 0) >= HISTORIES
+    return "" if enough else f"too few: {first.figures}"
 
 
 def _broken_engine() -> str:

@@ -180,6 +180,7 @@ class Histories(RuleBasedStateMachine):
             self._configure(direction=direction)
         else:
             self._tell(f"{field} leaves the mappings, or takes part again")
+            self.ghost.unmapped.add(field)
             self._as_administrator(lambda mappings: self._switch(mappings, field))
 
     def _switch(self, mappings, field):
