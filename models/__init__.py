@@ -1,3 +1,4 @@
+from . import base
 from . import integration_connection
 from . import integration_table
 from . import integration_transformation_rule
@@ -12,6 +13,7 @@ from . import integration_coupling_mixin
 from . import integration_journal
 from . import integration_inbox
 from . import integration_checkpoint
+from . import integration_webhook
 from . import integration_tombstone
 from . import integration_conflict
 from . import integration_sync_job

@@ -1,19 +1,22 @@
 """Integration table mapping: which model goes with which Dataverse table, and how."""
 
 import json
+import logging
 from ast import literal_eval
 from collections import defaultdict
 from datetime import timedelta
 
 from babel.dates import format_date
 
-from odoo import api, fields, models
+from odoo import api, fields, models, tools
 from odoo.exceptions import ValidationError
 from odoo.fields import Domain
 from odoo.tools.misc import get_lang
 
 from .default_mappings import DEFAULT_MAPPINGS
 from .words import DIRECTIONS
+
+_logger = logging.getLogger(__name__)
 
 # Records of these models carry rights or configuration: they are never synchronized,
 # whoever asks.
@@ -162,8 +165,8 @@ class IntegrationTableMapping(models.Model):
     event_driven = fields.Boolean(
         "When Something Changed",
         default=True,
-        help="Odoo changes are sent the next time the scheduled action runs, without "
-        "waiting for the interval.",
+        help="A change in Odoo is sent as soon as it is saved, and a change in Dataverse "
+        "fetched as soon as Dataverse calls, without waiting for the interval.",
     )
     next_synch = fields.Datetime("Next Synchronization", readonly=True, copy=False)
     needed_mapping_ids = fields.Many2many(
@@ -403,7 +406,7 @@ class IntegrationTableMapping(models.Model):
         self._check_coupled(vals)
         before = set(self.mapped("model"))
         result = super().write(vals)
-        if {"active", "model_id"} & vals.keys():
+        if {"active", "model_id", "event_driven"} & vals.keys():
             self._follow_model(before)
         if WIDENING & vals.keys():
             self._request_full_synchronization()
@@ -432,6 +435,7 @@ class IntegrationTableMapping(models.Model):
             else:
                 journal._drop_triggers([model_name])
                 self._remove_action_menus(model_name)
+        self.env.registry.clear_cache()
 
     @api.model
     def _create_action_menu(self, model_name):
@@ -645,11 +649,18 @@ class IntegrationTableMapping(models.Model):
         # What a person asked for, or an earlier run left, stands in the inbox.
         if self.env["integration.inbox"]._count(self):
             return True
-        return self.event_driven and bool(
-            self.env["integration.journal"]
-            .sudo()
-            .search_count([("res_model", "=", self.model)], limit=1)
-        )
+        return self.event_driven and (self._was_called() or self._has_news())
+
+    def _has_news(self):
+        """Whether somebody has changed records of the mapping's model."""
+        journal = self.env["integration.journal"].sudo()
+        return bool(journal.search_count([("res_model", "=", self.model)], limit=1))
+
+    def _was_called(self):
+        """Whether Dataverse has called since the latest scheduled run began."""
+        heard = self.env["integration.webhook"].sudo()._of(self.connection_id).heard_at
+        began = fields.Datetime.subtract(self.next_synch, minutes=self.synch_interval)
+        return bool(heard) and heard >= began
 
     def _plan_next(self):
         """The interval begins with the run, so that a long one does not shift it."""
@@ -668,7 +679,62 @@ class IntegrationTableMapping(models.Model):
     @api.model
     def _wake_up(self, at=None):
         """Let the scheduled action run once this transaction is committed, or later."""
-        self.env.ref("dataverse_sync.ir_cron_synchronize").sudo()._trigger(at=at)
+        self._cron()._trigger(at=at)
+
+    @api.model
+    def _cron(self):
+        return self.env.ref("dataverse_sync.ir_cron_synchronize").sudo()
+
+    @api.model
+    def _nudge(self):
+        """Wake the worker, who may have been woken already: a thousand calls are one.
+
+        For transactions that end at once, as the worker may have to wait for them. A
+        call for the worker that has begun to answer it is locked, and counts no more.
+        """
+        cron = self._cron()
+        self.env.cr.execute(
+            "SELECT FROM ir_cron_trigger WHERE cron_id = %s"
+            " AND call_at <= %s LIMIT 1 FOR KEY SHARE SKIP LOCKED",
+            [cron.id, fields.Datetime.now()],
+        )
+        if not self.env.cr.rowcount:
+            cron._trigger()
+
+    @api.model
+    @tools.ormcache()
+    def _event_driven_models(self):
+        """The names of the models of which a change wakes the worker."""
+        mappings = self.sudo().search([("event_driven", "=", True)])
+        return frozenset(mappings.mapped("model"))
+
+    @api.model
+    def _wake_up_for_changes(self):
+        """Wake the worker if the journal holds something that a mapping waits for.
+
+        Runs after the commit of whoever saved, whom its failure must not reach: the
+        scheduled action comes by later in any case.
+        """
+        try:
+            with self.pool.cursor() as cr:
+                mappings = self.with_env(api.Environment(cr, api.SUPERUSER_ID, {}))
+                if mappings._is_awaited():
+                    mappings._nudge()
+        except Exception:
+            _logger.warning("The worker could not be woken.", exc_info=True)
+
+    @api.model
+    def _is_awaited(self):
+        """Whether the journal holds what a connected, event-driven mapping covers."""
+        self.env.cr.execute(
+            "SELECT FROM integration_table_mapping m"
+            " JOIN integration_connection c ON c.id = m.connection_id"
+            " WHERE m.active AND m.event_driven AND c.state = 'connected'"
+            "   AND coalesce(c.paused_until <= now() AT TIME ZONE 'UTC', true)"
+            "   AND EXISTS (SELECT FROM integration_journal WHERE res_model = m.model)"
+            " LIMIT 1"
+        )
+        return bool(self.env.cr.rowcount)
 
     def action_synchronize_modified(self):
         """Synchronize what changed, in the background."""

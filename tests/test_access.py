@@ -543,7 +543,7 @@ class TestOpen(HttpCase):
     def test_says_what_is_wrong(self):
         self.authenticate("opener", "opener")
         self.assertExplained("not coupled to a record", id=uuid.uuid4())
-        self.assertExplained("not coupled to a record", connection="other")
+        self.assertExplained("does not name a connection", connection="other")
         self.assertExplained("not coupled to a record", etn="contact")
         self.assertExplained("names no row", id="1 or 1=1")
         self.assertExplained("names no table", etn="../x")
