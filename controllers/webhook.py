@@ -8,8 +8,6 @@ import time
 from odoo import http
 from odoo.http import request
 
-from ..models.words import WEBHOOK_HEADER
-
 # Calls that one process answers: so many at once, and so many a second after that.
 BURST, RATE = 100, 50
 # Dataverse leaves the row out of what would be larger (Dataverse: "Use webhooks").
@@ -61,12 +59,12 @@ class Webhook(http.Controller):
         """
         if not bucket.take():
             return self._answer(429, {"Retry-After": "1"})
-        key = request.httprequest.headers.get(WEBHOOK_HEADER, "")
         connection = (
             request.env["integration.connection"]
             .sudo()
             .search([("code", "=", code)], limit=1)
         )
+        key = request.httprequest.headers.get(connection._webhook_header, "")
         if not self._is_same(key, connection.webhook_key or NOBODY):
             return self._answer(401)
         connection._hear_webhook()

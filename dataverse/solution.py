@@ -50,6 +50,7 @@ PLACES = {
         '<SelectionCountRule AppliesTo="SelectedEntity" Minimum="1" Maximum="1" />',
     ),
 }
+_DEFINITION = "environmentvariabledefinition"
 _HEAD = '<?xml version="1.0" encoding="utf-8"?>\n'
 _XSI = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
 
@@ -64,9 +65,7 @@ def build(tables: Iterable[str] = TABLES) -> bytes:
         "[Content_Types].xml": _content_types(),
         "solution.xml": _solution(tables),
         "customizations.xml": _customizations(tables),
-        f"environmentvariabledefinitions/{VARIABLE}/environmentvariabledefinition.xml": (
-            _variable()
-        ),
+        f"{_DEFINITION}s/{VARIABLE}/{_DEFINITION}.xml": _variable(),
         **{_file_of(name): source.read_bytes() for name, source in SOURCES.items()},
     }
     packed = io.BytesIO()

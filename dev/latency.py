@@ -1,7 +1,7 @@
 """How long a change takes to be seen on the other side, with real servers in light use.
 
-Odoo runs with its scheduled actions; Dataverse calls it by webhook, over HTTPS. Somebody
-else works meanwhile: reads a list and saves a contact every half second.
+Odoo runs with its scheduled actions; Dataverse calls it by webhook, over HTTPS.
+Somebody works meanwhile: reads a list and saves a contact every half second.
 """
 
 from __future__ import annotations
@@ -104,11 +104,9 @@ class Both:
         return result["state"] == "done"
 
     def _couplings(self) -> bool:
-        found = self.odoo.read(
-            "integration.coupling",
-            [("state", "=", "coupled")],
-            ["res_id", "external_id"],
-        )
+        coupled = [("state", "=", "coupled")]
+        columns = ["res_id", "external_id"]
+        found = self.odoo.read("integration.coupling", coupled, columns)
         self.pairs = [(pair["res_id"], pair["external_id"]) for pair in found]
         return len(self.pairs) >= ACCOUNTS
 
@@ -155,15 +153,14 @@ def _light_use(url: str, name: str) -> Iterator[None]:
 
     def work() -> None:
         odoo = Odoo(url, name, LOGIN, LOGIN)
-        (couplings,) = [
-            odoo.read("integration.coupling", [("state", "=", "coupled")], ["res_id"])
-        ]
+        coupled = [("state", "=", "coupled")]
+        first = odoo.read("integration.coupling", coupled, ["res_id"])[0]["res_id"]
         count = 0
         while not over.wait(USE_SECONDS):
             count += 1
             odoo.read("res.partner", [("is_company", "=", True)], ["name", "phone"])
             vals = {"city": f"City {count}"}
-            odoo.call("res.partner", "write", [couplings[0]["res_id"]], vals)
+            odoo.call("res.partner", "write", [first], vals)
 
     worker = threading.Thread(target=work, daemon=True)
     worker.start()

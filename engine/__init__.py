@@ -1,6 +1,7 @@
 from . import gateway
 from . import diagnose
 from . import rules
+from . import geography
 from . import pairing
 from . import catalog
 from . import schema

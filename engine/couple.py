@@ -404,7 +404,7 @@ class IntegrationCouple(models.AbstractModel):
 
     @api.model
     def _reason(self, session, terms, odoo):
-        """Why two records may belong together, in words; empty: no criterion says so."""
+        """Why two records may belong together; empty when no criterion says so."""
         criteria = [
             ", ".join(
                 session.records._fields[key]._description_string(self.env)

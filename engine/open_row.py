@@ -24,9 +24,8 @@ class IntegrationOpenRow(models.AbstractModel):
 
         :raise UserError: there is none
         """
-        connections = self.env["integration.connection"].sudo().search([])
-        if code:
-            connections = connections.filtered(lambda c: c.code == code)
+        domain = [("code", "=", code)] if code else []
+        connections = self.env["integration.connection"].sudo().search(domain, limit=2)
         if len(connections) != 1:
             raise UserError(
                 self.env._(
@@ -143,8 +142,8 @@ class IntegrationOpenRow(models.AbstractModel):
     def _why_not_create(self, mapping, model, found, writable):
         if len(found) > len(writable):
             return self.env._(
-                "A record that you may not change matches as well: creating another one "
-                "could make a duplicate."
+                "A record that you may not change matches as well: creating another "
+                "one could make a duplicate."
             )
         if not mapping._creates("from_integration"):
             return self.env._(

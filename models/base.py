@@ -21,8 +21,9 @@ class Base(models.AbstractModel):
         return records
 
     def _write_multi(self, vals_list):
-        super()._write_multi(vals_list)
+        result = super()._write_multi(vals_list)
         self._notice_change()
+        return result
 
     def unlink(self):
         result = super().unlink()

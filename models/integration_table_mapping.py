@@ -165,7 +165,7 @@ class IntegrationTableMapping(models.Model):
     event_driven = fields.Boolean(
         "When Something Changed",
         default=True,
-        help="A change in Odoo is sent as soon as it is saved, and a change in Dataverse "
+        help="A change in Odoo is sent as soon as it is saved, and one in Dataverse "
         "fetched as soon as Dataverse calls, without waiting for the interval.",
     )
     next_synch = fields.Datetime("Next Synchronization", readonly=True, copy=False)

@@ -7,7 +7,6 @@ from odoo.exceptions import UserError
 from odoo.tests import HttpCase, tagged
 
 from ..controllers import webhook
-from ..models.words import WEBHOOK_HEADER
 from .common import DataverseCase
 
 
@@ -40,7 +39,9 @@ class WebhookCase(DataverseCase, HttpCase):
         }
 
     def call(self, code="test", key=None, body="{}"):
-        headers = {} if key is None else {WEBHOOK_HEADER: key.encode("latin-1")}
+        headers = {}
+        if key is not None:
+            headers[self.connection._webhook_header] = key.encode("latin-1")
         return self.url_open(
             f"/dataverse_sync/webhook/{code}", data=body, headers=headers
         ).status_code
@@ -90,6 +91,7 @@ class TestWebhook(WebhookCase):
         self.assertEqual(self.wake_ups(), before + 1)
 
     def test_wrong_key_and_unknown_connection_look_the_same(self):
+        """sync-bugs 74: also with keys of other lengths."""
         self.connection.action_register_webhook()
         before = self.wake_ups()
         self.assertEqual(self.call(key="wrong"), 401)
@@ -201,7 +203,7 @@ class TestWebhookFaults(WebhookCase):
         answer = self.url_open(
             "/dataverse_sync/webhook/test",
             data={"x": "y" * 300_000},
-            headers={WEBHOOK_HEADER: self.key},
+            headers={self.connection._webhook_header: self.key},
         )
         self.assertEqual(answer.status_code, 413)
 
