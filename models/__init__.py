@@ -3,6 +3,7 @@ from . import integration_connection
 from . import integration_table
 from . import integration_transformation_rule
 from . import integration_table_mapping
+from . import integration_table_mapping_schedule
 from . import integration_field_mapping
 from . import integration_option_mapping
 from . import integration_template

@@ -495,6 +495,13 @@ class IntegrationConnection(models.Model):
     def action_disconnect(self):
         """Stop synchronizing. Couplings, mappings and unsent changes stay."""
         self._check_manager()
+        for connection in self.filtered("webhook_on"):
+            try:
+                connection.action_unregister_webhook()
+            except UserError as refusal:
+                # Dataverse goes on calling, and is not listened to.
+                _logger.warning("The webhook stays registered: %s", refusal)
+                connection._forget_webhook()
         self.write({"state": "draft", "state_reason": False, "paused_until": False})
 
     def _suspend(self, reason, safe_mode=False):
@@ -650,6 +657,9 @@ class IntegrationConnection(models.Model):
         self.ensure_one()
         self._check_manager()
         self.env["integration.engine.webhooks"].sudo()._unsubscribe(self.sudo())
+        self._forget_webhook()
+
+    def _forget_webhook(self):
         self.sudo().write({"webhook_on": False, "webhook_key": False})
         self.env["integration.webhook"].sudo()._of(self).unlink()
 

@@ -1,22 +1,19 @@
 """Integration table mapping: which model goes with which Dataverse table, and how."""
 
 import json
-import logging
 from ast import literal_eval
 from collections import defaultdict
 from datetime import timedelta
 
 from babel.dates import format_date
 
-from odoo import api, fields, models, tools
+from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.fields import Domain
 from odoo.tools.misc import get_lang
 
 from .default_mappings import DEFAULT_MAPPINGS
 from .words import DIRECTIONS
-
-_logger = logging.getLogger(__name__)
 
 # Records of these models carry rights or configuration: they are never synchronized,
 # whoever asks.
@@ -615,126 +612,6 @@ class IntegrationTableMapping(models.Model):
     def _in_run_order(self):
         """Parents before children, by the lookups between the mappings."""
         return self.env["integration.engine.run"]._in_order(self)
-
-    def _run_scheduled(self):
-        """What the scheduled action does with one mapping."""
-        full = self.env["integration.full.sync"]._of(self)
-        if full:
-            full._go_on()
-        else:
-            self.env["integration.engine.run"]._run(self, kind="scheduled")
-
-    @api.model
-    def _cron_synchronize(self):
-        """Run every mapping of every connected connection."""
-        mappings = self.search([("connection_id.state", "=", "connected")])
-        cron = self.env["ir.cron"]
-        cron._commit_progress(remaining=len(mappings))
-        for mapping in mappings._in_run_order():
-            # An earlier mapping may have been told to stop.
-            if mapping.connection_id._is_usable() and mapping._is_due():
-                mapping._plan_next()
-                mapping._run_scheduled()
-            if not cron._commit_progress(1):
-                self._wake_up()
-                break
-
-    def _is_due(self):
-        """Whether the scheduled action has something to do for the mapping now."""
-        self.ensure_one()
-        if not self.next_synch or self.next_synch <= fields.Datetime.now():
-            return True
-        if self.env["integration.full.sync"]._of(self):
-            return True
-        # What a person asked for, or an earlier run left, stands in the inbox.
-        if self.env["integration.inbox"]._count(self):
-            return True
-        return self.event_driven and (self._was_called() or self._has_news())
-
-    def _has_news(self):
-        """Whether somebody has changed records of the mapping's model."""
-        journal = self.env["integration.journal"].sudo()
-        return bool(journal.search_count([("res_model", "=", self.model)], limit=1))
-
-    def _was_called(self):
-        """Whether Dataverse has called since the latest scheduled run began."""
-        heard = self.env["integration.webhook"].sudo()._of(self.connection_id).heard_at
-        began = fields.Datetime.subtract(self.next_synch, minutes=self.synch_interval)
-        return bool(heard) and heard >= began
-
-    def _plan_next(self):
-        """The interval begins with the run, so that a long one does not shift it."""
-        self.next_synch = self.synch_interval and fields.Datetime.add(
-            fields.Datetime.now(), minutes=self.synch_interval
-        )
-
-    @api.model
-    def _cron_compare(self):
-        """Have the mappings that want it compared as a whole in their next run."""
-        self.search(
-            [("connection_id.state", "=", "connected"), ("compare_nightly", "=", True)]
-        )._request_full_synchronization()
-        self._wake_up()
-
-    @api.model
-    def _wake_up(self, at=None):
-        """Let the scheduled action run once this transaction is committed, or later."""
-        self._cron()._trigger(at=at)
-
-    @api.model
-    def _cron(self):
-        return self.env.ref("dataverse_sync.ir_cron_synchronize").sudo()
-
-    @api.model
-    def _nudge(self):
-        """Wake the worker, who may have been woken already: a thousand calls are one.
-
-        For transactions that end at once, as the worker may have to wait for them. A
-        call for the worker that has begun to answer it is locked, and counts no more.
-        """
-        cron = self._cron()
-        self.env.cr.execute(
-            "SELECT FROM ir_cron_trigger WHERE cron_id = %s"
-            " AND call_at <= %s LIMIT 1 FOR KEY SHARE SKIP LOCKED",
-            [cron.id, fields.Datetime.now()],
-        )
-        if not self.env.cr.rowcount:
-            cron._trigger()
-
-    @api.model
-    @tools.ormcache()
-    def _event_driven_models(self):
-        """The names of the models of which a change wakes the worker."""
-        mappings = self.sudo().search([("event_driven", "=", True)])
-        return frozenset(mappings.mapped("model"))
-
-    @api.model
-    def _wake_up_for_changes(self):
-        """Wake the worker if the journal holds something that a mapping waits for.
-
-        Runs after the commit of whoever saved, whom its failure must not reach: the
-        scheduled action comes by later in any case.
-        """
-        try:
-            with self.pool.cursor() as cr:
-                mappings = self.with_env(api.Environment(cr, api.SUPERUSER_ID, {}))
-                if mappings._is_awaited():
-                    mappings._nudge()
-        except Exception:
-            _logger.warning("The worker could not be woken.", exc_info=True)
-
-    @api.model
-    def _is_awaited(self):
-        """Whether the journal holds what a connected, event-driven mapping covers."""
-        self.env.cr.execute(
-            "SELECT FROM integration_table_mapping m"
-            " JOIN integration_connection c ON c.id = m.connection_id"
-            " WHERE m.active AND m.event_driven AND c.state = 'connected'"
-            "   AND coalesce(c.paused_until <= now() AT TIME ZONE 'UTC', true)"
-            "   AND EXISTS (SELECT FROM integration_journal WHERE res_model = m.model)"
-            " LIMIT 1"
-        )
-        return bool(self.env.cr.rowcount)
 
     def action_synchronize_modified(self):
         """Synchronize what changed, in the background."""

@@ -43,6 +43,7 @@ class IntegrationWebhook(models.Model):
                     " WHERE id = (SELECT id FROM integration_webhook WHERE id = ANY(%s)"
                     "   FOR UPDATE SKIP LOCKED)",
                     [fields.Datetime.now(), self.ids],
+                    log_exceptions=False,
                 )
         except SerializationFailure:
             # Another call was answered since this transaction began.

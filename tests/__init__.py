@@ -1,4 +1,5 @@
 from . import test_access
+from . import test_accessibility
 from . import test_bugs_changes
 from . import test_bugs_checkpoint
 from . import test_bulk

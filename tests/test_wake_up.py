@@ -88,7 +88,7 @@ class TestWakeUp(DataverseCase):
     def test_a_save_does_not_fail_with_the_call(self):
         self.partner.phone = "1"
         mappings = type(self.env["integration.table.mapping"])
-        logger = "odoo.addons.dataverse_sync.models.integration_table_mapping"
+        logger = self.env.registry["integration.table.mapping"]._nudge.__module__
         with (
             patch.object(mappings, "_nudge", side_effect=OSError),
             self.assertLogs(logger, "WARNING"),

@@ -77,6 +77,26 @@ class TestWebhook(WebhookCase):
         self.assertFalse(self.registered())
         self.connection.action_unregister_webhook()
 
+    def test_disconnecting_unregisters(self):
+        self.connection.action_register_webhook()
+        self.connection.action_disconnect()
+        self.assertFalse(self.registered())
+        self.assertFalse(self.connection.webhook_on)
+
+    def test_disconnecting_works_without_dataverse(self):
+        self.connection.action_register_webhook()
+        key = self.connection.sudo().webhook_key
+        engine = type(self.env["integration.engine.webhooks"])
+        logger = self.connection._suspend.__func__.__module__
+        with (
+            patch.object(engine, "_unsubscribe", side_effect=UserError("Gone")),
+            self.assertLogs(logger, "WARNING"),
+        ):
+            self.connection.action_disconnect()
+        self.assertEqual(self.connection.state, "draft")
+        self.assertFalse(self.connection.webhook_on)
+        self.assertEqual(self.call(key=key), 401)
+
     def test_dataverse_calls_https_only(self):
         self.env["ir.config_parameter"].sudo().set_param(
             "web.base.url", "http://odoo.example"
