@@ -40,6 +40,10 @@ class TestAccessibility(DataverseCase, HttpCase):
             **also,
         }
 
+    def dialog(self, action):
+        """An action of a button, as the server completes it for the web client."""
+        return action | {"views": [[False, "form"]]}
+
     def screens(self):
         """``{"plain": screens, "ours": screens}``, as ``[name, action, options]``."""
         country = self.env.ref("base.dk")
@@ -71,8 +75,10 @@ class TestAccessibility(DataverseCase, HttpCase):
             "a job": self.form(job),
             "an error": self.form(self.error),
             "a contact": self.form(self.partner),
-            "set up coupling": self.company("New").action_set_up_coupling(),
-            "resolve a conflict": self.conflict.action_resolve_conflicts(),
+            "set up coupling": self.dialog(
+                self.company("New").action_set_up_coupling()
+            ),
+            "resolve a conflict": self.dialog(self.conflict.action_resolve_conflicts()),
         }
         return {
             kind: [[name, action, {}] for name, action in screens.items()]
