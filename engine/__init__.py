@@ -19,6 +19,7 @@ from . import progress
 from . import pull
 from . import push
 from . import bulk
+from . import cascade
 from . import remember
 from . import preview
 from . import run

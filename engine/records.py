@@ -210,7 +210,7 @@ class IntegrationRecords(models.AbstractModel):
         if field is not None and field.comodel_name in GEOGRAPHY:
             place = (
                 self.env["integration.engine.geography"]
-                ._ids(field.comodel_name)
+                ._ids_by_code(field.comodel_name)
                 .get(value)
             )
             return self.env[field.comodel_name].browse(place).name or value

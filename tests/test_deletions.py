@@ -44,6 +44,33 @@ class TestDeletions(DataverseCase):
         self.assertFalse(other.exists())
         self.assertQuiet()
 
+    def test_a_deleted_company_takes_no_contact_with_it(self):
+        """Dataverse would delete the contacts of an account with the account."""
+        (self.customers | self.contacts).deletion_policy = "delete"
+        company, account = self.pair()
+        other, other_row = self.pair("Other")
+        anna, bo = self.employee(company, "Anna Berg"), self.employee(company, "Bo Ek")
+        self.synchronize()
+        contacts = {p: self.coupled(p, self.contacts) for p in anna | bo}
+        company.with_context(active_test=False).unlink()
+        counters = self.synchronize(self.customers)
+        self.assertEqual(counters["deleted"], 0)
+        self.assertTrue(self.exists(account))
+        error = self.env["sync.error"].search([("external_id", "=", account)])
+        self.assertIn("2 rows in Dataverse still belong to it", error.message)
+        anna.parent_id = other
+        self.person.delete("contact", contacts[bo])
+        self.synchronize(self.contacts)
+        error.action_retry()
+        self.synchronize(self.customers)
+        self.assertFalse(self.exists(account))
+        self.assertEqual(
+            self.person.read("contact", contacts[anna], "parentcustomerid"),
+            {"parentcustomerid": f"account({other_row})"},
+        )
+        self.assertEqual(anna.exists(), anna)
+        self.assertQuiet()
+
     def test_uncouple_policy_leaves_the_survivor_alone(self):
         self.customers.deletion_policy = "uncouple"
         partner, row_id = self.pair()
