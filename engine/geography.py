@@ -18,7 +18,7 @@ class IntegrationGeography(models.AbstractModel):
     @tools.ormcache("model_name", cache="stable")
     def _codes_by_id(self, model_name):
         """``{id: code}`` of countries, or ``{id: "US-WA"}`` of states."""
-        places = self.env[model_name].sudo().search([])
+        places = self.env[model_name].sudo().search([("code", "!=", False)])
         if model_name == "res.country":
             return {place.id: place.code for place in places}
         return {place.id: f"{place.country_id.code}-{place.code}" for place in places}
