@@ -51,6 +51,7 @@ MANAGER = {
     "integration.inbox": READ,
     "integration.checkpoint": READ,
     "integration.stop": READ,
+    "integration.webhook": READ,
     "integration.full.sync": READ,
     "integration.tombstone": READ | {"unlink"},
 }
@@ -68,6 +69,7 @@ OF_MANAGERS = {
         "action_disconnect",
         "action_register_webhook",
         "action_unregister_webhook",
+        "action_download_solution",
         "action_use_default_synchronization_setup",
         "action_synchronize_modified",
         "action_run_full_synchronization",
