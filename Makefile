@@ -2,19 +2,22 @@
 PYTHON ?= python3
 DEV = $(PYTHON) -m dev
 
-.PHONY: help demo test bench stress lint pot simulator odoo clean
+.PHONY: help demo test bench latency stress lint pot solution simulator odoo clean
 
 help:
 	@echo "make demo       both sides with sample data, coupled and synchronized, then"
 	@echo "                served until Ctrl-C (SERVE=0: stop after the summary)"
 	@echo "make test       every test (TAGS=: as Odoo's --test-tags; pure: those without"
 	@echo "                Odoo; conformance: the facts about Dataverse; stress: the"
-	@echo "                sample of make stress)"
+	@echo "                sample of make stress; dynamics: the script for Dynamics 365,"
+	@echo "                with Node.js)"
 	@echo "make bench      what synchronization costs beside Odoo alone (N= records)"
+	@echo "make latency    how soon the other side sees a change (N= on each side)"
 	@echo "make stress     long campaigns of faults, crashes and random histories"
 	@echo "                (MINUTES= for all, SEED= to see it again, TIERS= some of them)"
 	@echo "make lint       every static check"
 	@echo "make pot        the addon's terms, for translators, into i18n/"
+	@echo "make solution   the button for Dynamics 365, to be imported there"
 	@echo "make simulator  a local Dataverse (PORT=, DATA= a folder, HTTP_PORT=)"
 	@echo "make odoo       Odoo with the addon, to develop on (PORT=; for a simulator"
 	@echo "                HOSTS=localhost:8443 and CA= the file that it names)"
@@ -31,6 +34,9 @@ test:
 bench:
 	@$(DEV) bench --n='$(N)'
 
+latency:
+	@$(DEV) latency --n='$(N)'
+
 stress:
 	@$(DEV) stress --minutes='$(MINUTES)' --seed='$(SEED)' --tiers='$(TIERS)'
 
@@ -39,6 +45,9 @@ lint:
 
 pot:
 	@$(DEV) pot
+
+solution:
+	@$(DEV) solution
 
 simulator:
 	@$(DEV) simulator --port='$(PORT)' --data='$(DATA)' --http-port='$(HTTP_PORT)'

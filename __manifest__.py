@@ -34,6 +34,7 @@
         "views/integration_connection_views.xml",
         "views/res_partner_views.xml",
         "views/res_config_settings_views.xml",
+        "views/open_record_templates.xml",
         "views/menus.xml",
     ],
     "assets": {

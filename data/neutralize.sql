@@ -6,6 +6,7 @@ UPDATE integration_connection
        stored_certificate = NULL,
        webhook_key = NULL,
        webhook_on = false;
+DELETE FROM integration_webhook;
 UPDATE integration_checkpoint
    SET delta_link = NULL,
        next_link = NULL;

@@ -21,6 +21,7 @@ from . import (
     translations,
 )
 from .paths import ADDON, LOCAL, LOGS, ROOT
+from .python_env import PYTHON
 
 LOGIN = "admin"
 
@@ -51,12 +52,18 @@ def _parser() -> argparse.ArgumentParser:
     test.add_argument("--tags", default="", help="Odoo's --test-tags, or: pure, stress")
     bench_ = add("bench", bench, "measure, against Odoo alone")
     bench_.add_argument("--n", type=_optional(int), help="how many records")
+    latency_ = add("latency", latency, "measure how soon the other side sees a change")
+    latency_.add_argument("--n", type=_optional(int), help="changes on each side")
     stress_ = add("stress", stress, "long campaigns of faults, crashes and histories")
     stress_.add_argument("--minutes", type=_optional(float), help="for all of them")
     stress_.add_argument("--seed", type=_optional(int), help="to see it all again")
     stress_.add_argument("--tiers", default="", help="some of them, with commas")
     add("lint", lint.run, "run every static check")
     add("pot", translations.run, "write the terms for translators")
+    solution_ = add("solution", solution, "write the solution for Dynamics 365")
+    solution_.add_argument(
+        "--file", type=os.path.abspath, default=LOCAL / "odoo_solution.zip"
+    )
     simulator = add("simulator", run_simulator, "serve a local Dataverse")
     simulator.add_argument("--port", type=_optional(int))
     simulator.add_argument("--data", type=_optional(os.path.abspath), help="a folder")
@@ -86,6 +93,20 @@ def bench(n: int | None) -> int:
     """Hand over to `dev.bench`; N records, or as many as it chooses."""
     measured = importlib.import_module(f"{__package__}.bench").run
     return measured(n) if n else measured()
+
+
+def latency(n: int | None) -> int:
+    """Hand over to `dev.latency`; N changes on each side, or as many as it chooses."""
+    measured = importlib.import_module(f"{__package__}.latency").run
+    return measured(n) if n else measured()
+
+
+def solution(file: str) -> int:
+    """Write the solution with the button for Dynamics 365, as the addon builds it."""
+    environment.prepare_python()
+    process.run(PYTHON, "-m", "dataverse.solution", file, cwd=ROOT)
+    say.line(f"written: {file}")
+    return 0
 
 
 def stress(**options: object) -> int:

@@ -96,7 +96,7 @@ def _tell(name: str, announced: dict[str, Any], made: sample.Sample) -> list[str
         odoo = Odoo(url, name, LOGIN, LOGIN)
         with say.step("customers entered into Odoo"):
             companies, people = back_office.enter(odoo, made)
-        demo = Demo(odoo, dataverse, _connect(odoo, announced))
+        demo = Demo(odoo, dataverse, connect(odoo, announced))
         demo.match()
         demo.synchronize_all()
         before = _stamps(name)
@@ -121,7 +121,7 @@ def _tell(name: str, announced: dict[str, Any], made: sample.Sample) -> list[str
     return complaints
 
 
-def _connect(odoo: Odoo, announced: dict[str, Any]) -> int:
+def connect(odoo: Odoo, announced: dict[str, Any]) -> int:
     """Connect as a user does in the settings; return the connection's id."""
     with say.step("connected, with the default synchronization setup"):
         connection = odoo.call(

@@ -84,6 +84,24 @@ class Dataverse:
             yield from answer["value"]
             page = answer.get("@odata.nextLink")
 
+    def row(self, entity_set: str, row_id: str) -> dict[str, Any]:
+        """One row with all of its columns."""
+        headers = {"Authorization": f"Bearer {self._token()}"}
+        address = f"{self._announced['url']}/api/data/v9.2/{entity_set}({row_id})"
+        return _json(self._opener, Request(address, headers=headers))
+
+    def change(self, entity_set: str, row_id: str, values: Mapping[str, Any]) -> None:
+        """Change columns of a row."""
+        headers = {
+            "Authorization": f"Bearer {self._token()}",
+            "Content-Type": "application/json",
+            "If-Match": "*",
+        }
+        address = f"{self._announced['url']}/api/data/v9.2/{entity_set}({row_id})"
+        body = json.dumps(values).encode()
+        request = Request(address, body, headers, method="PATCH")
+        self._opener.open(request, timeout=TIMEOUT).close()
+
     def change_accounts(self, mark: str) -> None:
         """Change the phone and the city of every account, a thousand at a time."""
         ids = [row["accountid"] for row in self.rows("accounts", ["accountid"])]

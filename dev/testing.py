@@ -16,8 +16,10 @@ from .paths import ADDON, LOCAL, LOGS, ROOT, SCREENSHOTS
 from .python_env import PYTHON
 
 PURE, CONFORMANCE, STRESS = "pure", "conformance", "stress"
+DYNAMICS = "dynamics"
 PURE_TESTS = ROOT / "tests" / "pure"
 CONFORMANCE_TESTS = ROOT / "tests" / "conformance"
+DYNAMICS_TESTS = ROOT / "tests" / "dynamics"
 ODOO_TESTS = Path(__file__).with_name("odoo_tests.py")
 
 
@@ -43,12 +45,15 @@ def run(tags: str = "") -> int:
 
     :param tags: empty for all tests, `pure` for those without Odoo, `conformance` for
         the facts about Dataverse, `stress` for the sample of `make stress`
-        (`stress:NAME` for those whose name begins so),
+        (`stress:NAME` for those whose name begins so), `dynamics` for those of the
+        script on the command bar of Dynamics 365, which need Node.js,
         otherwise Odoo's `--test-tags` for Odoo's alone
     :return: 0 if all of them passed
     """
     LOGS.mkdir(parents=True, exist_ok=True)
-    if tags in (PURE, CONFORMANCE):
+    if tags == DYNAMICS:
+        outcomes = [_node(DYNAMICS_TESTS)]
+    elif tags in (PURE, CONFORMANCE):
         environment.prepare_python()
         outcomes = [_pytest(PURE_TESTS)] if tags == PURE else []
         outcomes.append(_pytest(CONFORMANCE_TESTS))
@@ -81,6 +86,23 @@ def _pytest(folder: Path) -> Outcome:
         *(PYTHON, "-m", "pytest", "-q", "--rootdir=.", f"--junitxml={report}", "."),
         cwd=folder,
         env=env,
+    )
+    return read_junit(report).confirmed(f"The {folder.name} tests", status)
+
+
+def _node(folder: Path) -> Outcome:
+    """Run tests in Node.js, with what they need from npm beside a copy of them."""
+    if not shutil.which("npm"):
+        raise SystemExit("These tests need Node.js 20 with npm.")
+    report, copy = LOGS / f"{folder.name}.xml", LOCAL / folder.name
+    report.unlink(missing_ok=True)
+    shutil.copytree(folder, copy, dirs_exist_ok=True)
+    process.run("npm", "install", "--no-audit", "--no-fund", cwd=copy)
+    status = process.call(
+        *("node", "--test", "--test-reporter=junit"),
+        f"--test-reporter-destination={report}",
+        cwd=copy,
+        env=os.environ | {"SCRIPTS": f"{ROOT / 'static' / folder.name}/"},
     )
     return read_junit(report).confirmed(f"The {folder.name} tests", status)
 

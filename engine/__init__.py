@@ -25,3 +25,4 @@ from . import preview
 from . import run
 from . import undo
 from . import webhooks
+from . import open_row

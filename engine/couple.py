@@ -383,18 +383,37 @@ class IntegrationCouple(models.AbstractModel):
             terms = self._in_odoo_terms(
                 session, records._canonical_row(session, row.values)
             )
-            reasons = [
-                ", ".join(
-                    session.records._fields[key]._description_string(self.env)
-                    for key in criterion.keys
-                )
-                for criterion in session.schema.criteria
-                if criterion.key(terms)
-                and criterion.key(terms) == criterion.key(odoo[res_id])
-            ]
-            if reasons:
-                suggestions.append((row, self.env._("same %s", "; ".join(reasons))))
+            if reason := self._reason(session, terms, odoo[res_id]):
+                suggestions.append((row, reason))
         return suggestions
+
+    @api.model
+    def _suggest_records(self, session, row):
+        """Records that the matching criteria find for a row.
+
+        :param row: :class:`dataverse.Row`
+        :return: list of ``(res_id, reason)``, coupled records left out
+        """
+        records = self.env["integration.engine.records"]
+        values = records._canonical_row(session, row.values)
+        records._know_references(session, [values])
+        terms = self._in_odoo_terms(session, values)
+        odoo = self._odoo_candidates(session, [terms], {})
+        reasons = {id_: self._reason(session, terms, odoo[id_]) for id_ in odoo}
+        return [(id_, reason) for id_, reason in reasons.items() if reason]
+
+    @api.model
+    def _reason(self, session, terms, odoo):
+        """Why two records may belong together; empty when no criterion says so."""
+        criteria = [
+            ", ".join(
+                session.records._fields[key]._description_string(self.env)
+                for key in criterion.keys
+            )
+            for criterion in session.schema.criteria
+            if criterion.key(terms) and criterion.key(terms) == criterion.key(odoo)
+        ]
+        return self.env._("same %s", "; ".join(criteria)) if criteria else ""
 
     @api.model
     def _compare(self, session, res_id, row, base=None):

@@ -22,7 +22,7 @@ class IntegrationGeography(models.AbstractModel):
             place.id: place.code
             if model_name == "res.country"
             else f"{place.country_id.code}-{place.code}"
-            for place in self.env[model_name].sudo().search([])
+            for place in self.env[model_name].sudo().search([("code", "!=", False)])
         }
 
     @api.model

@@ -1,7 +1,9 @@
+from . import base
 from . import integration_connection
 from . import integration_table
 from . import integration_transformation_rule
 from . import integration_table_mapping
+from . import integration_table_mapping_schedule
 from . import integration_field_mapping
 from . import integration_option_mapping
 from . import integration_template
@@ -12,6 +14,7 @@ from . import integration_coupling_mixin
 from . import integration_journal
 from . import integration_inbox
 from . import integration_checkpoint
+from . import integration_webhook
 from . import integration_tombstone
 from . import integration_conflict
 from . import integration_sync_job

@@ -55,6 +55,16 @@ class IntegrationCheckpoint(models.Model):
         """Whoever has not been heard of since then works no more."""
         return fields.Datetime.subtract(fields.Datetime.now(), seconds=LEASE_SECONDS)
 
+    @api.model
+    def _leased(self):
+        """The ids of the mappings that somebody works on now."""
+        self.env.cr.execute(
+            "SELECT mapping_id FROM integration_checkpoint"
+            " WHERE lease_owner IS NOT NULL"
+            "   AND lease_expires >= now() AT TIME ZONE 'UTC'"
+        )
+        return [row[0] for row in self.env.cr.fetchall()]
+
     def _acquire(self):
         """Take the lease of the mapping.
 

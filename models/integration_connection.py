@@ -164,6 +164,12 @@ class IntegrationConnection(models.Model):
         help="Dataverse calls Odoo when a row changes. Without it, and whenever a call "
         "is lost, the scheduled action finds the change.",
     )
+    open_address = fields.Char(
+        "Address of the Button",
+        compute="_compute_open_address",
+        help="The value of the environment variable dsync_OdooAddress in Dynamics 365.",
+    )
+    webhook_health = fields.Char("Last Call", compute="_compute_webhook_health")
     mapping_ids = fields.One2many(
         "integration.table.mapping", "connection_id", string="Table Mappings"
     )
@@ -211,6 +217,24 @@ class IntegrationConnection(models.Model):
                     ("connection_id", "=", connection.id),
                     ("state", "in", ("open", "retrying")),
                 ]
+            )
+
+    @api.depends("code")
+    def _compute_open_address(self):
+        for connection in self:
+            base = connection.get_base_url()
+            connection.open_address = (
+                f"{base}/dataverse_sync/open?connection={connection.code}"
+            )
+
+    def _compute_webhook_health(self):
+        for connection in self:
+            webhook = self.env["integration.webhook"].sudo()._of(connection)
+            when = webhook.heard_at and format_datetime(self.env, webhook.heard_at)
+            connection.webhook_health = bool(webhook) and self.env._(
+                "%(when)s (registered for %(steps)s kinds of changes)",
+                when=when or self.env._("No call yet"),
+                steps=webhook.steps,
             )
 
     @api.constrains("code")
@@ -471,6 +495,13 @@ class IntegrationConnection(models.Model):
     def action_disconnect(self):
         """Stop synchronizing. Couplings, mappings and unsent changes stay."""
         self._check_manager()
+        for connection in self.filtered("webhook_on"):
+            try:
+                connection.action_unregister_webhook()
+            except UserError as refusal:
+                # Dataverse goes on calling, and is not listened to.
+                _logger.warning("The webhook stays registered: %s", refusal)
+                connection._forget_webhook()
         self.write({"state": "draft", "state_reason": False, "paused_until": False})
 
     def _suspend(self, reason, safe_mode=False):
@@ -615,6 +646,7 @@ class IntegrationConnection(models.Model):
             ._subscribe(connection, url, self._webhook_header, connection.webhook_key)
         )
         connection.webhook_on = True
+        self.env["integration.webhook"].sudo()._registered(self, count)
         return self._notify(
             self.env._("Near Real Time"),
             self.env._("Dataverse calls on %s kinds of changes.", count),
@@ -625,7 +657,26 @@ class IntegrationConnection(models.Model):
         self.ensure_one()
         self._check_manager()
         self.env["integration.engine.webhooks"].sudo()._unsubscribe(self.sudo())
+        self._forget_webhook()
+
+    def _forget_webhook(self):
         self.sudo().write({"webhook_on": False, "webhook_key": False})
+        self.env["integration.webhook"].sudo()._of(self).unlink()
+
+    def action_download_solution(self):
+        """The solution that puts the button "Odoo" on command bars in Dynamics 365."""
+        self._check_manager()
+        return {
+            "type": "ir.actions.act_url",
+            "url": "/dataverse_sync/solution",
+            "target": "download",
+        }
+
+    def _hear_webhook(self):
+        """Dataverse says that something changed; it is asked what."""
+        if self._is_usable():
+            self.env["integration.webhook"]._of(self)._hear()
+            self.env["integration.table.mapping"]._nudge()
 
     # -- overview ---------------------------------------------------------------------
 

@@ -162,8 +162,8 @@ class IntegrationTableMapping(models.Model):
     event_driven = fields.Boolean(
         "When Something Changed",
         default=True,
-        help="Odoo changes are sent the next time the scheduled action runs, without "
-        "waiting for the interval.",
+        help="A change in Odoo is sent as soon as it is saved, and one in Dataverse "
+        "fetched as soon as Dataverse calls, without waiting for the interval.",
     )
     next_synch = fields.Datetime("Next Synchronization", readonly=True, copy=False)
     needed_mapping_ids = fields.Many2many(
@@ -403,7 +403,7 @@ class IntegrationTableMapping(models.Model):
         self._check_coupled(vals)
         before = set(self.mapped("model"))
         result = super().write(vals)
-        if {"active", "model_id"} & vals.keys():
+        if {"active", "model_id", "event_driven"} & vals.keys():
             self._follow_model(before)
         if WIDENING & vals.keys():
             self._request_full_synchronization()
@@ -432,6 +432,7 @@ class IntegrationTableMapping(models.Model):
             else:
                 journal._drop_triggers([model_name])
                 self._remove_action_menus(model_name)
+        self.env.registry.clear_cache()
 
     @api.model
     def _create_action_menu(self, model_name):
@@ -611,64 +612,6 @@ class IntegrationTableMapping(models.Model):
     def _in_run_order(self):
         """Parents before children, by the lookups between the mappings."""
         return self.env["integration.engine.run"]._in_order(self)
-
-    def _run_scheduled(self):
-        """What the scheduled action does with one mapping."""
-        full = self.env["integration.full.sync"]._of(self)
-        if full:
-            full._go_on()
-        else:
-            self.env["integration.engine.run"]._run(self, kind="scheduled")
-
-    @api.model
-    def _cron_synchronize(self):
-        """Run every mapping of every connected connection."""
-        mappings = self.search([("connection_id.state", "=", "connected")])
-        cron = self.env["ir.cron"]
-        cron._commit_progress(remaining=len(mappings))
-        for mapping in mappings._in_run_order():
-            # An earlier mapping may have been told to stop.
-            if mapping.connection_id._is_usable() and mapping._is_due():
-                mapping._plan_next()
-                mapping._run_scheduled()
-            if not cron._commit_progress(1):
-                self._wake_up()
-                break
-
-    def _is_due(self):
-        """Whether the scheduled action has something to do for the mapping now."""
-        self.ensure_one()
-        if not self.next_synch or self.next_synch <= fields.Datetime.now():
-            return True
-        if self.env["integration.full.sync"]._of(self):
-            return True
-        # What a person asked for, or an earlier run left, stands in the inbox.
-        if self.env["integration.inbox"]._count(self):
-            return True
-        return self.event_driven and bool(
-            self.env["integration.journal"]
-            .sudo()
-            .search_count([("res_model", "=", self.model)], limit=1)
-        )
-
-    def _plan_next(self):
-        """The interval begins with the run, so that a long one does not shift it."""
-        self.next_synch = self.synch_interval and fields.Datetime.add(
-            fields.Datetime.now(), minutes=self.synch_interval
-        )
-
-    @api.model
-    def _cron_compare(self):
-        """Have the mappings that want it compared as a whole in their next run."""
-        self.search(
-            [("connection_id.state", "=", "connected"), ("compare_nightly", "=", True)]
-        )._request_full_synchronization()
-        self._wake_up()
-
-    @api.model
-    def _wake_up(self, at=None):
-        """Let the scheduled action run once this transaction is committed, or later."""
-        self.env.ref("dataverse_sync.ir_cron_synchronize").sudo()._trigger(at=at)
 
     def action_synchronize_modified(self):
         """Synchronize what changed, in the background."""

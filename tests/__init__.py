@@ -1,4 +1,5 @@
 from . import test_access
+from . import test_accessibility
 from . import test_bugs_changes
 from . import test_bugs_checkpoint
 from . import test_bulk
@@ -15,6 +16,7 @@ from . import test_mapping_changes
 from . import test_mappings
 from . import test_matching
 from . import test_merges
+from . import test_open_record
 from . import test_partner
 from . import test_preview
 from . import test_progress
@@ -28,4 +30,5 @@ from . import test_setup
 from . import test_synchronize
 from . import test_tour
 from . import test_undo
+from . import test_wake_up
 from . import test_webhook

@@ -51,6 +51,7 @@ MANAGER = {
     "integration.inbox": READ,
     "integration.checkpoint": READ,
     "integration.stop": READ,
+    "integration.webhook": READ,
     "integration.full.sync": READ,
     "integration.tombstone": READ | {"unlink"},
 }
@@ -68,6 +69,7 @@ OF_MANAGERS = {
         "action_disconnect",
         "action_register_webhook",
         "action_unregister_webhook",
+        "action_download_solution",
         "action_use_default_synchronization_setup",
         "action_synchronize_modified",
         "action_run_full_synchronization",
@@ -544,7 +546,7 @@ class TestOpen(HttpCase):
     def test_says_what_is_wrong(self):
         self.authenticate("opener", "opener")
         self.assertExplained("not coupled to a record", id=uuid.uuid4())
-        self.assertExplained("not coupled to a record", connection="other")
+        self.assertExplained("does not name a connection", connection="other")
         self.assertExplained("not coupled to a record", etn="contact")
         self.assertExplained("names no row", id="1 or 1=1")
         self.assertExplained("names no table", etn="../x")

@@ -123,3 +123,79 @@ class TestScheduling(DataverseCase):
         self.synchronize(self.customers)
         self.assertEqual(partner.barcode, "12")
         self.assertQuiet()
+
+    # -- several slots ----------------------------------------------------------------
+
+    def run_slot(self, number):
+        with self.enter_registry_test_mode():
+            self.env.ref(
+                f"dataverse_sync.ir_cron_synchronize_{number}"
+            ).method_direct_trigger()
+        self.env.invalidate_all()
+
+    def independent(self):
+        """A mapping that neither needs the others nor is needed by them."""
+        mapping = self.customers.copy(
+            {"name": "LEADS", "integration_table": "lead", "field_mapping_ids": False}
+        )
+        mapping.active = True
+        return mapping
+
+    def woken_slots(self):
+        """The numbers of the other slots that have been woken since the last call."""
+        triggers = self.env["ir.cron.trigger"].search([])
+        woken = {
+            number
+            for number in (2, 3)
+            if self.env.ref(f"dataverse_sync.ir_cron_synchronize_{number}")
+            in triggers.cron_id
+        }
+        triggers.unlink()
+        return woken
+
+    def test_the_first_slot_wakes_the_others(self):
+        self.run_scheduled()
+        self.assertFalse(self.woken_slots(), "one mapping needs the other")
+        self.independent()
+        self.run_scheduled()
+        self.assertEqual(self.woken_slots(), {2, 3})
+        self.run_slot(2)
+        self.assertFalse(self.woken_slots())
+
+    def test_a_mapping_that_another_slot_runs_is_left_alone(self):
+        """And so are those that refer to it, which come a little later."""
+        independent = self.independent()
+        checkpoint = self.env["integration.checkpoint"]._of(self.customers)
+        fence = checkpoint._acquire()
+        self.env["ir.cron.trigger"].search([]).unlink()
+        self.run_slot(2)
+        self.assertEqual(self.jobs().mapping_id, independent)
+        later = self.env["ir.cron.trigger"].search([("cron_id", "=", self.cron.id)])
+        self.assertTrue(later)
+        checkpoint._release(fence)
+        self.run_slot(2)
+        self.assertEqual(
+            self.jobs().mapping_id, self.customers | self.contacts | independent
+        )
+
+    def test_what_another_slot_has_run_meanwhile_is_not_run_again(self):
+        runs = []
+        mappings = type(self.env["integration.table.mapping"])
+        run_scheduled = mappings._run_scheduled
+
+        def run(mapping):
+            runs.append(mapping.name)
+            run_scheduled(mapping)
+            # Another slot takes the next one.
+            self.env["integration.sync.job"].create(
+                {
+                    "mapping_id": self.contacts.id,
+                    "kind": "scheduled",
+                    "state": "done",
+                    "started_at": fields.Datetime.now() + timedelta(seconds=1),
+                }
+            )
+
+        with patch.object(mappings, "_run_scheduled", run):
+            self.run_scheduled()
+        self.assertEqual(runs, ["CUSTOMER"])

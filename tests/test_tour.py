@@ -305,3 +305,17 @@ class TestTour(DataverseCase, HttpCase):
         job = self.env["integration.sync.job"].search([], limit=1)
         self.start_tour(f"/odoo/dataverse-jobs/{job.id}", "dataverse_sync_undo")
         self.assertEqual((partner.phone, other.phone), ("1", "3"))
+
+    def test_from_dynamics(self):
+        """What whoever comes from Dynamics 365 sees when a row is not coupled yet."""
+        for name in ("Nordlys", "Nordlys Odense"):
+            self.company(name, email="post@nordlys.example")
+        row_id = self.person.create(
+            "account", name="Nordlys A/S", emailaddress1="post@nordlys.example"
+        )
+        self.customers.initial_policy = "send"
+        url = f"/dataverse_sync/open?connection=test&etn=account&id={row_id}"
+        self.start_tour(url, "dataverse_sync_from_dynamics")
+        self.assertFalse(self.partner_of(row_id))
+        self.start_tour(url, "dataverse_sync_from_dynamics_couple")
+        self.assertEqual(self.partner_of(row_id).name, "Nordlys Odense")

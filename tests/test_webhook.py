@@ -1,5 +1,6 @@
 """Near real time: Dataverse calls, and the worker wakes up."""
 
+import json
 from unittest.mock import patch
 
 from odoo.exceptions import UserError
@@ -9,8 +10,7 @@ from ..controllers import webhook
 from .common import DataverseCase
 
 
-@tagged("post_install", "-at_install")
-class TestWebhook(DataverseCase, HttpCase):
+class WebhookCase(DataverseCase, HttpCase):
     def setUp(self):
         super().setUp()
         parameters = self.env["ir.config_parameter"].sudo()
@@ -38,16 +38,21 @@ class TestWebhook(DataverseCase, HttpCase):
             if row["name"].startswith("Odoo (test)")
         }
 
-    def call(self, code="test", key=None):
-        headers = {} if key is None else {self.connection._webhook_header: key}
+    def call(self, code="test", key=None, body="{}"):
+        headers = {}
+        if key is not None:
+            headers[self.connection._webhook_header] = key.encode("latin-1")
         return self.url_open(
-            f"/dataverse_sync/webhook/{code}", data="{}", headers=headers
+            f"/dataverse_sync/webhook/{code}", data=body, headers=headers
         ).status_code
 
     def wake_ups(self):
         cron = self.env.ref("dataverse_sync.ir_cron_synchronize")
         return self.env["ir.cron.trigger"].search_count([("cron_id", "=", cron.id)])
 
+
+@tagged("post_install", "-at_install")
+class TestWebhook(WebhookCase):
     def test_one_click_registers_every_table_and_repairs(self):
         for _twice in range(2):
             self.connection.action_register_webhook()
@@ -71,6 +76,26 @@ class TestWebhook(DataverseCase, HttpCase):
         self.assertFalse(self.connection.webhook_on)
         self.assertFalse(self.registered())
         self.connection.action_unregister_webhook()
+
+    def test_disconnecting_unregisters(self):
+        self.connection.action_register_webhook()
+        self.connection.action_disconnect()
+        self.assertFalse(self.registered())
+        self.assertFalse(self.connection.webhook_on)
+
+    def test_disconnecting_works_without_dataverse(self):
+        self.connection.action_register_webhook()
+        key = self.connection.sudo().webhook_key
+        engine = type(self.env["integration.engine.webhooks"])
+        logger = self.connection._suspend.__func__.__module__
+        with (
+            patch.object(engine, "_unsubscribe", side_effect=UserError("Gone")),
+            self.assertLogs(logger, "WARNING"),
+        ):
+            self.connection.action_disconnect()
+        self.assertEqual(self.connection.state, "draft")
+        self.assertFalse(self.connection.webhook_on)
+        self.assertEqual(self.call(key=key), 401)
 
     def test_dataverse_calls_https_only(self):
         self.env["ir.config_parameter"].sudo().set_param(
@@ -109,3 +134,116 @@ class TestWebhook(DataverseCase, HttpCase):
         with patch.object(webhook, "bucket", webhook.Bucket(2, 0)):
             answers = [self.call(key="wrong") for _call in range(3)]
         self.assertEqual(answers, [401, 401, 429])
+
+
+@tagged("post_install", "-at_install")
+class TestWebhookFaults(WebhookCase):
+    """Calls are hints: whatever becomes of them, the data ends up right."""
+
+    def setUp(self):
+        super().setUp()
+        self.connection.action_register_webhook()
+        self.key = self.connection.sudo().webhook_key
+        self.cron_triggers().unlink()
+
+    def cron_triggers(self):
+        cron = self.env.ref("dataverse_sync.ir_cron_synchronize")
+        return self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)])
+
+    def partners(self, name="Acme"):
+        return self.env["res.partner"].search_count([("name", "=", name)])
+
+    def test_ten_calls_for_one_new_row(self):
+        """sync-bugs 35."""
+        self.person.create("account", name="Acme")
+        for _duplicate in range(10):
+            self.assertEqual(self.call(key=self.key), 204)
+        self.assertEqual(len(self.cron_triggers()), 1)
+        self.run_scheduled()
+        self.assertEqual(self.partners(), 1)
+        self.assertEqual(self.call(key=self.key), 204)
+        self.run_scheduled()
+        self.assertEqual(self.partners(), 1)
+
+    def test_echoes_of_own_writes(self):
+        """sync-bugs 44."""
+        partner, row_id = self.pair()
+        partner.phone = "1"
+        self.synchronize()
+        before = self.simulator.control("GET", "requests")
+        for _echo in range(5):
+            self.assertEqual(self.call(key=self.key), 204)
+            self.run_scheduled()
+        asked = self.simulator.control("GET", "requests")[len(before) :]
+        self.assertTrue(asked)
+        self.assertEqual({request["method"] for request in asked}, {"GET"})
+        self.assertEqual(partner.phone, "1")
+
+    def test_delayed_and_out_of_order(self):
+        """The call about the creation comes after that about the deletion."""
+        row_id = self.person.create("account", name="Acme")
+        self.person.write("account", row_id, name="Acme 2")
+        self.person.delete("account", row_id)
+        for message in ("Delete", "Update", "Create"):
+            self.assertEqual(self.call(key=self.key, body=message), 204)
+            self.run_scheduled()
+        self.assertFalse(self.partners("Acme") + self.partners("Acme 2"))
+
+    def test_lost(self):
+        """Without any call the scheduled action finds the change."""
+        self.person.create("account", name="Acme")
+        self.run_scheduled()
+        self.assertEqual(self.partners(), 1)
+
+    def test_forged(self):
+        """Of an organization, a table and a row that nobody knows."""
+        requests = len(self.simulator.control("GET", "requests"))
+        body = {
+            "OrganizationId": "00000000-0000-0000-0000-000000000001",
+            "PrimaryEntityName": "systemuser",
+            "PrimaryEntityId": "11111111-1111-1111-1111-111111111111",
+            "MessageName": "Delete",
+        }
+        for key in ("", "wrong", "w" * 10_000, "\xff", f"{self.key} ", self.key[:-1]):
+            self.assertEqual(self.call(key=key, body=json.dumps(body)), 401, key[:20])
+        self.assertFalse(self.cron_triggers())
+        people = self.env["res.partner"].search_count([])
+        self.assertEqual(self.call(key=self.key, body=json.dumps(body)), 204)
+        self.run_scheduled()
+        asked = self.simulator.control("GET", "requests")[requests:]
+        self.assertFalse([r for r in asked if "systemusers" in r["path"]])
+        self.assertEqual(self.env["res.partner"].search_count([]), people)
+
+    def test_key_of_another_connection(self):
+        other = self.connection.copy({"code": "other"})
+        other.sudo().webhook_key = "k" * 43
+        self.assertEqual(self.call(key=other.sudo().webhook_key), 401)
+
+    def test_a_large_form_is_not_read(self):
+        answer = self.url_open(
+            "/dataverse_sync/webhook/test",
+            data={"x": "y" * 300_000},
+            headers={self.connection._webhook_header: self.key},
+        )
+        self.assertEqual(answer.status_code, 413)
+
+    def test_a_call_comes_before_the_interval(self):
+        (self.customers | self.contacts).synch_interval = 60
+        self.run_scheduled()
+        self.person.create("account", name="Acme")
+        self.customers.event_driven = False
+        self.assertEqual(self.call(key=self.key), 204)
+        self.run_scheduled()
+        self.assertEqual(self.partners(), 0, "turned off for this mapping")
+        self.customers.event_driven = True
+        self.run_scheduled()
+        self.assertEqual(self.partners(), 1)
+
+    def test_health_is_shown(self):
+        self.assertIn("No call yet", self.connection.webhook_health)
+        self.assertIn("6 kinds", self.connection.webhook_health)
+        self.call(key=self.key)
+        self.connection.invalidate_recordset()
+        self.assertNotIn("No call yet", self.connection.webhook_health)
+        self.connection.action_unregister_webhook()
+        self.assertFalse(self.connection.webhook_health)
