@@ -2,13 +2,17 @@
 PYTHON ?= python3
 DEV = $(PYTHON) -m dev
 
-.PHONY: help demo test bench lint pot simulator odoo clean
+.PHONY: help demo test bench stress lint pot simulator odoo clean
 
 help:
 	@echo "make demo       both sides with sample data, coupled and synchronized, then"
 	@echo "                served until Ctrl-C (SERVE=0: stop after the summary)"
-	@echo "make test       every test (TAGS=: as Odoo's --test-tags, or pure)"
+	@echo "make test       every test (TAGS=: as Odoo's --test-tags; pure: those without"
+	@echo "                Odoo; conformance: the facts about Dataverse; stress: the"
+	@echo "                sample of make stress)"
 	@echo "make bench      what synchronization costs beside Odoo alone (N= records)"
+	@echo "make stress     long campaigns of faults, crashes and random histories"
+	@echo "                (MINUTES= for all, SEED= to see it again, TIERS= some of them)"
 	@echo "make lint       every static check"
 	@echo "make pot        the addon's terms, for translators, into i18n/"
 	@echo "make simulator  a local Dataverse (PORT=, DATA= a folder, HTTP_PORT=)"
@@ -26,6 +30,9 @@ test:
 
 bench:
 	@$(DEV) bench --n='$(N)'
+
+stress:
+	@$(DEV) stress --minutes='$(MINUTES)' --seed='$(SEED)' --tiers='$(TIERS)'
 
 lint:
 	@$(DEV) lint

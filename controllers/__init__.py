@@ -1,1 +1,2 @@
 from . import open_record
+from . import webhook

@@ -12,6 +12,8 @@ from .changes import ChangePage
 from .client import Client, TableSummary, WhoAmI
 from .errors import Classification, DataverseError, classify, phrase
 from .faults import FAULTS, Fault
+from .filters import Filter, FilterError
+from .filters import read as read_filter
 from .metadata import Column, Problem, Row, Table, check
 from .transport import Response
 
@@ -24,6 +26,8 @@ __all__ = [
     "Column",
     "DataverseError",
     "Fault",
+    "Filter",
+    "FilterError",
     "Operation",
     "Outcome",
     "Problem",
@@ -39,4 +43,5 @@ __all__ = [
     "classify",
     "phrase",
     "query",
+    "read_filter",
 ]

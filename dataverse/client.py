@@ -261,6 +261,34 @@ class Client:
 
     # --- the environment ------------------------------------------------------------
 
+    def reach(self) -> None:
+        """Ask the environment without signing in: it must be there, and refuse.
+
+        Raises DataverseError: "Unreachable" and the like, "UnreadableAnswer" when
+        what answers is no Dataverse.
+        """
+        self.requests += 1
+        answer = self._transport.send(
+            "GET", self._origin + self._root + "WhoAmI", {}, None, self._timeout
+        )
+        if answer.status != 401:
+            raise DataverseError("UnreadableAnswer", sent=True)
+
+    def sign_in(self) -> None:
+        """Get a new access token, whatever is still valid. Raises DataverseError."""
+        self._tokens.token(refresh=True)
+
+    def privileges(self, user_id: str) -> set[str]:
+        """Return the names of the privileges that a user's roles give, lower case:
+        "prvreadaccount". (Web API: "RetrieveUserPrivileges Function")"""
+        function = "Microsoft.Dynamics.CRM.RetrieveUserPrivileges()"
+        answer = self._get(f"systemusers({query.guid(user_id)})/{function}")
+        return {
+            row["PrivilegeName"].lower()
+            for row in answer.get("RolePrivileges") or ()
+            if row.get("PrivilegeName")
+        }
+
     def who_am_i(self) -> WhoAmI:
         """Return who the connection is."""
         answer = self._get("WhoAmI")
@@ -292,6 +320,11 @@ class Client:
             "base_currency_id": row.get("_basecurrencyid_value"),
             "base_currency": (row.get("basecurrencyid") or {}).get("isocurrencycode"),
         }
+
+    def user_name(self, id: str) -> str | None:
+        """Return the full name of a user; None if it has none."""
+        path = f"systemusers({query.guid(id)})"
+        return self._get(path, params={"$select": "fullname"}).get("fullname")
 
     def app_modules(self) -> list[dict[str, str]]:
         """Return the model-driven apps as dicts of ``id``, ``unique_name``, ``name``;

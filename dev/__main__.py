@@ -48,15 +48,22 @@ def _parser() -> argparse.ArgumentParser:
 
     add("demo", demo, "both sides, coupled and synchronized, then served")
     test = add("test", testing.run, "run the tests")
-    test.add_argument("--tags", default="", help="Odoo's --test-tags, or: pure")
+    test.add_argument("--tags", default="", help="Odoo's --test-tags, or: pure, stress")
     bench_ = add("bench", bench, "measure, against Odoo alone")
     bench_.add_argument("--n", type=_optional(int), help="how many records")
+    stress_ = add("stress", stress, "long campaigns of faults, crashes and histories")
+    stress_.add_argument("--minutes", type=_optional(float), help="for all of them")
+    stress_.add_argument("--seed", type=_optional(int), help="to see it all again")
+    stress_.add_argument("--tiers", default="", help="some of them, with commas")
     add("lint", lint.run, "run every static check")
     add("pot", translations.run, "write the terms for translators")
     simulator = add("simulator", run_simulator, "serve a local Dataverse")
     simulator.add_argument("--port", type=_optional(int))
     simulator.add_argument("--data", type=_optional(os.path.abspath), help="a folder")
     simulator.add_argument("--http-port", type=_optional(int))
+    load = add("simulator-load", simulator_load, "measure the simulator alone")
+    load.add_argument("--rows", type=int, default=20_000)
+    load.add_argument("--data", type=os.path.abspath, help="a folder: rows on disk")
     odoo = add("odoo", run_odoo, "serve Odoo with the addon, to develop on")
     odoo.add_argument("--port", type=_optional(int))
     odoo.add_argument("--hosts", type=_optional(str), help="dataverse_allowed_hosts")
@@ -81,11 +88,21 @@ def bench(n: int | None) -> int:
     return measured(n) if n else measured()
 
 
+def stress(**options: object) -> int:
+    """Hand over to `dev.stress`."""
+    return importlib.import_module(f"{__package__}.stress").run(**options)
+
+
 def run_simulator(**options: object) -> int:
     """Run the simulator in the foreground; options as of its command line."""
     environment.prepare_python()
     command = server.simulator_command(**options)
     return process.call(*command, env=process.base_environment(), cwd=ROOT)
+
+
+def simulator_load(rows: int, data: str | None) -> None:
+    """Hand over to `dev.simulator_load`."""
+    importlib.import_module(f"{__package__}.simulator_load").run(rows, data)
 
 
 def run_odoo(port: int | None, hosts: str | None, ca: str | None) -> int:

@@ -19,6 +19,8 @@ ROOMS = {
 WIRE = {"requests", "msal", "urllib3", "cryptography"}
 # Odoo, and what its own models are built on.
 ODOO = {"odoo", "psycopg2", "babel", "dateutil", "lxml", "markupsafe", "pytz"}
+# What some transformation rules use when it is installed.
+VALUES = {"phonenumbers", "regex"}
 NETWORK = {"asyncio", "http.client", "smtplib", "socket", "ssl", "urllib.request"}
 
 
@@ -42,7 +44,7 @@ RULES = {
         forbidden=NETWORK | {"random", "secrets", "time"},
         calls={"now", "utcnow", "today", "uuid1", "uuid4"},
     ),
-    "engine": Rule(ODOO, rooms={"dataverse", "sync"}, forbidden=NETWORK),
+    "engine": Rule(ODOO | VALUES, rooms={"dataverse", "sync"}, forbidden=NETWORK),
     "models": Rule(ODOO, forbidden=NETWORK),
     "wizards": Rule(ODOO, forbidden=NETWORK),
     "controllers": Rule(ODOO | {"werkzeug"}, forbidden=NETWORK),

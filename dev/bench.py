@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 import platform
 import statistics
+import tempfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +22,7 @@ from .remote import Dataverse
 RESULT = LOCAL / "bench.json"
 IN_ODOO = Path(__file__).with_name("bench_odoo.py")
 ROUNDS = 3  # the median of so many
+PEOPLE = 2  # who save while a run writes
 
 
 class Measure(NamedTuple):
@@ -97,15 +100,85 @@ def _round(fresh: str, n: int, number: int) -> dict[str, Any]:
             pushed = _in_odoo(alone, "push", conf, announced=announced)
             log = Dataverse(announced).requests()
         pushed["server_seconds"] = sum(r["milliseconds"] for r in log) / 1000
-        pushed["reads"] = sum(r["method"] == "GET" for r in log)
-        pushed["writes"] = len(log) - pushed["reads"]
+        pushed["writes"] = sum(r["method"] != "GET" for r in log)
+        pushed["reads_back"] = sum("createdby" in r["path"] for r in log)
+        pushed["reads"] = len(log) - pushed["writes"] - pushed["reads_back"]
     finally:
         for name in (ours, alone):
             database.drop(name)
+    updates = _updates(fresh, n // 2, number)
     _check(pulled["counters"], n)
     _check(pulled["quiet"]["counters"], 0)
     _check(pushed["counters"], n)
-    return {"pull": pulled, "bare": bare, "push": pushed}
+    return {"pull": pulled, "bare": bare, "push": pushed, "updates": updates}
+
+
+def _updates(fresh: str, n: int, number: int) -> dict[str, Any]:
+    """Changes of `n` accounts into Odoo: alone, and while people save the same records.
+
+    :return: ``alone`` and ``watched``: the run; ``bare``: the same by `write()`;
+        ``people``: what each of them met
+    """
+    name = database.named("bench_updates")
+    database.clone(fresh, name)
+    try:
+        with server.simulator(accounts=n, contacts=0) as announced:
+            conf = server.trusting(announced)
+            with say.step(f"round {number}: changes of {n} accounts into Odoo"):
+                ready = _in_odoo(
+                    name, "prepare_updates", conf, announced=announced, n=n
+                )
+                alone = _watched(name, conf, announced, ready["ids"], people=0)
+                watched = _watched(name, conf, announced, ready["ids"], PEOPLE)
+            with say.step(f"round {number}: the same by write() alone"):
+                bare = _in_odoo(name, "write_bare", {}, ids=ready["ids"])
+    finally:
+        database.drop(name)
+    return {"alone": alone["run"], **watched, "bare": bare}
+
+
+def _watched(
+    name: str,
+    conf: dict[str, object],
+    announced: dict[str, Any],
+    ids: list[int],
+    people: int,
+) -> dict[str, Any]:
+    """Change every account, and take it in while some people save the same records."""
+    Dataverse(announced).change_accounts(str(people))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        ThreadPoolExecutor(max_workers=people + 1) as pool,
+    ):
+        started, ended = Path(folder, "started"), Path(folder, "ended")
+        started.mkdir()
+        editing = [
+            pool.submit(
+                _in_odoo,
+                *(name, "edit", {}),
+                ids=ids,
+                started=str(started),
+                ended=str(ended),
+                number=person,
+            )
+            for person in range(people)
+        ]
+        try:
+            run = _in_odoo(
+                *(name, "pull_updates", conf),
+                started=[str(started), people],
+                ended=str(ended),
+            )
+        finally:
+            ended.touch()
+        met = [person.result() for person in editing]
+    return {
+        "run": run,
+        "waits": sorted(w for person in met for w in person["waits"]),
+        "saves": sorted(s for person in met for s in person["saves"]),
+        "repeated": sum(person["repeated"] for person in met),
+        "failed": sum(person["failed"] for person in met),
+    }
 
 
 def _check(counters: dict[str, Any], inserted: int) -> None:
@@ -126,6 +199,10 @@ def _in_odoo(
     return json.loads(server.run_odoo_script(name, script, conf).splitlines()[-1])
 
 
+def _percentile(ordered: list[float], share: float) -> float:
+    return ordered[min(int(len(ordered) * share), len(ordered) - 1)]
+
+
 # -- judging --------------------------------------------------------------------------
 
 
@@ -143,6 +220,61 @@ def _measures(rounds: list[dict[str, Any]], n: int) -> list[Measure]:
             median(lambda r: r["pull"]["seconds"] / r["bare"]["seconds"]),
             "times",
             2.0,
+        ),
+        Measure(
+            "P2",
+            f"pull changes of {n // 2} rows, against write() of the same",
+            median(
+                lambda r: (
+                    r["updates"]["alone"]["seconds"] / r["updates"]["bare"]["seconds"]
+                )
+            ),
+            "times",
+            2.5,
+        ),
+        Measure(
+            "I14",
+            "the same while people save: longest time that locks are held",
+            max(r["updates"]["run"]["slices"][-1] for r in rounds),
+            "ms",
+            50.0,
+        ),
+        Measure(
+            "I14",
+            "the same: 99 % of the times that locks are held",
+            median(lambda r: _percentile(r["updates"]["run"]["slices"], 0.99)),
+            "ms",
+            50.0,
+        ),
+        Measure(
+            "I14",
+            "people who save the same records meanwhile: longest wait for a lock",
+            max(r["updates"]["waits"][-1] for r in rounds),
+            "ms",
+            50.0,
+        ),
+        Measure(
+            "I14",
+            "the same: 99 % of the saves wait for a lock",
+            median(lambda r: _percentile(r["updates"]["waits"], 0.99)),
+            "ms",
+            50.0,
+        ),
+        Measure(
+            "I14",
+            "the same: saves that Odoo had to repeat",
+            median(
+                lambda r: 1000 * r["updates"]["repeated"] / len(r["updates"]["saves"])
+            ),
+            "a thousand saves",
+            20.0,
+        ),
+        Measure(
+            "I14",
+            "the same: saves that failed",
+            max(r["updates"]["failed"] for r in rounds),
+            "",
+            0.0,
         ),
         Measure(
             "P3",
@@ -168,6 +300,13 @@ def _measures(rounds: list[dict[str, Any]], n: int) -> list[Measure]:
             median(lambda r: r["push"]["writes"] / thousands),
             "a thousand rows",
             10.0,
+        ),
+        Measure(
+            "P5",
+            "push: requests that read back what was created",
+            median(lambda r: r["push"]["reads_back"] / thousands),
+            "a thousand rows",
+            2.0,
         ),
         Measure(
             "P5",

@@ -3,10 +3,16 @@
 Every function takes the shell's environment and gives back what JSON can hold.
 """
 
+import os
+import pathlib
+import random
 import time
 from unittest.mock import patch
 
-from odoo import sql_db
+import psycopg2
+
+from odoo import api, sql_db
+from odoo.tools import mute_logger
 
 BATCH = 1000  # of a bare `create()`: more would not be faster
 
@@ -43,6 +49,120 @@ def pull(env, announced):
         "context": dict(calls[0][0].env.context),
         "quiet": quiet(env),
     }
+
+
+def prepare_updates(env, announced, n):
+    """Take in all accounts; what follows is about changes of them."""
+    _connect(env, announced)
+    mapping = _customer(env)
+    counters = mapping.synchronize()
+    return {"counters": counters, "ids": mapping.coupling_ids.mapped("res_id")[:n]}
+
+
+def pull_updates(env, started, ended):
+    """Take in the changes of all accounts while others save the same records.
+
+    :param started: folder in which each of them leaves a file when it is ready
+    :param ended: file to make when the run is over
+    :return: dict ``seconds``, ``counters``; ``slices``: milliseconds that each of the
+        transactions that write records held its locks, sorted
+    """
+    mapping = _customer(env)
+    pull, run = (type(env[f"integration.engine.{name}"]) for name in ("pull", "run"))
+    lock, commit = pull._lock, run._commit
+    held, begun = [], []
+
+    def locking(*arguments):
+        begun.append(time.perf_counter())
+        return lock(*arguments)
+
+    def committing(*arguments):
+        result = commit(*arguments)
+        held.extend((time.perf_counter() - start) * 1000 for start in begun)
+        begun.clear()
+        return result
+
+    _warm_up(env)
+    _wait_for(started)
+    with patch.object(pull, "_lock", locking), patch.object(run, "_commit", committing):
+        seconds, counters = _timed(mapping.synchronize)
+    pathlib.Path(ended).touch()
+    return {"seconds": seconds, "counters": counters, "slices": sorted(held)}
+
+
+def write_bare(env, ids):
+    """Change the same records without synchronization, one flush for 500 records.
+
+    :return: dict ``seconds``
+    """
+    partners = env["res.partner"].browse(ids)
+    _warm_up(env)
+    start = time.perf_counter()
+    for first in range(0, len(partners), 500):
+        for number, partner in enumerate(partners[first : first + 500]):
+            partner.write({"phone": f"+45 {number}", "city": f"City {number}"})
+        env.flush_all()
+        env.cr.commit()
+    return {"seconds": time.perf_counter() - start}
+
+
+def edit(env, ids, started, ended, number):
+    """Save random records as a person does, until the run is over.
+
+    Each save is a transaction of its own, repeated as Odoo repeats it.
+
+    :return: dict ``saves``: milliseconds of each; ``waits``: milliseconds that each
+        waited for a lock; ``repeated``: transactions that met a write of the run;
+        ``failed``: saves that Odoo would give up
+    """
+    dice = random.Random(number)
+    saves, waits, repeated, failed = [], [], 0, 0
+    _warm_up(env)
+    pathlib.Path(started, str(number)).touch()
+    while not os.path.exists(ended):
+        partner_id = dice.choice(ids)
+        begin = time.perf_counter()
+        for _attempt in range(5):
+            try:
+                with env.registry.cursor() as cr, mute_logger("odoo.sql_db"):
+                    partner = api.Environment(cr, env.uid, {})["res.partner"]
+                    partner = partner.browse(partner_id)
+                    partner.read(["name", "function"])
+                    wait = _lock(cr, partner_id)
+                    waits.append(wait)
+                    partner.write({"function": f"Editor {dice.random()}"})
+                break
+            except psycopg2.OperationalError:
+                repeated += 1
+        else:
+            failed += 1
+        saves.append((time.perf_counter() - begin) * 1000)
+        time.sleep(0.02)
+    return {"saves": saves, "waits": waits, "repeated": repeated, "failed": failed}
+
+
+def _lock(cr, partner_id):
+    """Lock a partner as saving it does.
+
+    :return: milliseconds of waiting for somebody else; exactly 0 if nobody had it
+    """
+    query = "SELECT FROM res_partner WHERE id = %s FOR NO KEY UPDATE"
+    try:
+        with cr.savepoint(flush=False):
+            cr.execute(f"{query} NOWAIT", [partner_id])
+            return 0
+    except psycopg2.errors.LockNotAvailable:
+        start = time.perf_counter()
+        cr.execute(query, [partner_id])
+        return (time.perf_counter() - start) * 1000
+
+
+def _wait_for(started, seconds=120):
+    """Wait until all who edit are ready; ``started`` is their folder and number."""
+    folder, number = started
+    until = time.monotonic() + seconds
+    while len(os.listdir(folder)) < number and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 def bare(env, created, user, context):

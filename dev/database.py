@@ -24,12 +24,12 @@ from .paths import (
 from .postgres import sql
 from .python_env import version
 
-TEMPLATE_MODULES = "contacts"
+TEMPLATE_MODULES = "contacts,project"
 COMPILE_ASSETS = 'env["ir.qweb"]._pregenerate_assets_bundles()\nenv.cr.commit()\n'
 
 
 def template(odoo: Path) -> str:
-    """The name of a database with `contacts` installed and its assets compiled.
+    """The name of a database with `contacts,project` installed, its assets compiled.
 
     :param odoo: the folder that holds the package folder `odoo`; another one, or other
         libraries, lead to another template

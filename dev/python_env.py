@@ -11,7 +11,8 @@ from . import process, say
 from .paths import LINT_LOCK, LOCAL, REQUIREMENTS_LOCK, fingerprint
 
 SUPPORTED = ((3, 11), (3, 13))
-ENVIRONMENT = LOCAL / "venv"
+# A copy of the repository may link to what another one has prepared.
+ENVIRONMENT = (LOCAL / "venv").resolve()
 PYTHON = ENVIRONMENT / "bin" / "python"
 ODOO_BIN = ENVIRONMENT / "bin" / "odoo-bin"
 LINT_ENVIRONMENT = LOCAL / "lint"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shutil
@@ -14,8 +15,9 @@ from . import database, environment, process, say, server
 from .paths import ADDON, LOCAL, LOGS, ROOT, SCREENSHOTS
 from .python_env import PYTHON
 
-PURE = "pure"
+PURE, CONFORMANCE, STRESS = "pure", "conformance", "stress"
 PURE_TESTS = ROOT / "tests" / "pure"
+CONFORMANCE_TESTS = ROOT / "tests" / "conformance"
 ODOO_TESTS = Path(__file__).with_name("odoo_tests.py")
 
 
@@ -39,34 +41,48 @@ class Outcome(NamedTuple):
 def run(tags: str = "") -> int:
     """Run the tests; the last line on standard output is `N passed, N failed`.
 
-    :param tags: empty for all tests, `pure` for those without Odoo, otherwise Odoo's
-        `--test-tags` for Odoo's alone
+    :param tags: empty for all tests, `pure` for those without Odoo, `conformance` for
+        the facts about Dataverse, `stress` for the sample of `make stress`
+        (`stress:NAME` for those whose name begins so),
+        otherwise Odoo's `--test-tags` for Odoo's alone
     :return: 0 if all of them passed
     """
     LOGS.mkdir(parents=True, exist_ok=True)
-    if tags == PURE:
+    if tags in (PURE, CONFORMANCE):
         environment.prepare_python()
-        outcomes = [_pure()]
+        outcomes = [_pytest(PURE_TESTS)] if tags == PURE else []
+        outcomes.append(_pytest(CONFORMANCE_TESTS))
     else:
         with environment.ready(tours=True) as template:
-            outcomes = [] if tags else [_pure()]
-            outcomes.append(_odoo(template, tags or f"/{ADDON}"))
+            folders = () if tags else (PURE_TESTS, CONFORMANCE_TESTS)
+            outcomes = [_pytest(folder) for folder in folders]
+            what, _, only = tags.partition(":")
+            if what != STRESS:
+                outcomes.append(_odoo(template, tags or f"/{ADDON}"))
+            if what in ("", STRESS):
+                outcomes.append(_stress(only))
     total = Outcome(*map(sum, zip(*outcomes, strict=True)))
     print(f"{total.passed} passed, {total.failed} failed", flush=True)
     return int(total.failed > 0)
 
 
-def _pure() -> Outcome:
-    report = LOGS / "pure.xml"
+def _pytest(folder: Path) -> Outcome:
+    report = LOGS / f"{folder.name}.xml"
+    # An exported DATAVERSE_URL is for who runs the conformance suite by hand.
+    env = {
+        name: value
+        for name, value in process.base_environment().items()
+        if not name.startswith("DATAVERSE_")
+    }
     report.unlink(missing_ok=True)
     # With the tests as its root pytest never sees the packages above them, which
     # import Odoo.
     status = process.call(
         *(PYTHON, "-m", "pytest", "-q", "--rootdir=.", f"--junitxml={report}", "."),
-        cwd=PURE_TESTS,
-        env=process.base_environment(),
+        cwd=folder,
+        env=env,
     )
-    return read_junit(report).confirmed("The pure tests", status)
+    return read_junit(report).confirmed(f"The {folder.name} tests", status)
 
 
 def _odoo(template: str, tags: str) -> Outcome:
@@ -92,6 +108,16 @@ def _odoo(template: str, tags: str) -> Outcome:
     finally:
         database.drop(name)
     return read_ledger(result).confirmed("Odoo", status)
+
+
+def _stress(only: str) -> Outcome:
+    """A sample of `make stress`, the same each time.
+
+    Among the samples is one of an engine that makes a mistake: it must be noticed.
+    """
+    sample = importlib.import_module(f"{__package__}.stress.sample")
+    passed, failed = sample.run(only)
+    return Outcome(len(passed), len(failed))
 
 
 def read_junit(report: Path) -> Outcome:

@@ -3,13 +3,16 @@
 from odoo import api, fields, models
 
 from .. import dataverse, sync
+from .schema import MASTER
 from .session import Item
 
 # Every journal row becomes one inbox row a mapping: this bounds one statement.
 JOURNAL_BATCH = 20000
 # Length of one filter over ids; an address holds 32 KB (Dataverse: "Query data using
 # the Web API", maximum URL length).
-IDS_PER_REQUEST = 200
+IDS_PER_REQUEST = 500
+# Rows that are asked for one by one before the next commit.
+ASKED_AT_ONCE = 500
 
 
 class IntegrationCapture(models.AbstractModel):
@@ -41,16 +44,29 @@ class IntegrationCapture(models.AbstractModel):
                 raise
             checkpoint._forget()
             self._follow(session, columns)
+        if checkpoint.compare:
+            checkpoint._forget()
+            self._follow(session, columns)
 
     @api.model
     def _follow(self, session, columns):
-        """Follow the change link to its end, one page a transaction."""
+        """Follow the change link to its end, one page a transaction.
+
+        The last page of a complete list commits together with what its completeness
+        tells: whoever takes over after it only asks for changes.
+        """
         checkpoint = session.checkpoint
         complete = not checkpoint.delta_link
+        rows_read = None if checkpoint.next_link else 0
+        if complete and session.job.kind == "scheduled":
+            session.job.kind = "full"
+        absent = []
         link = checkpoint.next_link or checkpoint.delta_link or None
         inbox = self.env["integration.inbox"]
         for page in session.client.changes(session.table, columns, link):
             rows, deleted = page.rows, page.deleted
+            rows_read = None if rows_read is None else rows_read + len(rows)
+            self.env["integration.engine.epoch"]._note(session, rows)
             if not complete:
                 rows = self._without_echo(session, rows)
             inbox._put_rows(
@@ -66,10 +82,14 @@ class IntegrationCapture(models.AbstractModel):
                     "captured_at": fields.Datetime.now(),
                 }
             )
+            if complete and page.delta_link:
+                session.rows_read = rows_read
+                absent = self._check_absent(session)
+                self._look_at_all(session)
+                checkpoint.compare = False
             self.env["integration.engine.run"]._commit(session)
-        if complete:
-            self._check_absent(session)
-            self._look_at_all(session)
+            self.env["integration.engine.progress"]._check_stop(session)
+        self._ask_for(session, absent)
 
     @api.model
     def _without_echo(self, session, rows):
@@ -87,27 +107,54 @@ class IntegrationCapture(models.AbstractModel):
 
     @api.model
     def _check_absent(self, session):
-        """A coupled row that a complete list lacks may be deleted: ask for it.
+        """A coupled row that a complete list lacks may be deleted: it is to be read.
 
-        Absence alone proves nothing (a privilege may be missing), so the rows are only
-        marked to be read one by one.
+        Absence alone proves nothing (a privilege may be missing).
+
+        :return: the ids of such rows
         """
         self.env["integration.coupling"].flush_model()
         self.env.cr.execute(
-            "INSERT INTO integration_inbox (mapping_id, external_id)"
-            " SELECT c.mapping_id, c.external_id FROM integration_coupling c"
-            " WHERE c.mapping_id = %s AND NOT EXISTS (SELECT FROM integration_inbox i"
+            "SELECT c.external_id FROM integration_coupling c"
+            " WHERE c.mapping_id = %s AND c.reserved IS NULL"
+            " AND NOT EXISTS (SELECT FROM integration_inbox i"
             "   WHERE i.mapping_id = c.mapping_id AND i.external_id = c.external_id)",
             [session.mapping.id],
         )
-        self.env["integration.engine.run"]._commit(session)
+        absent = [row[0] for row in self.env.cr.fetchall()]
+        self.env["integration.inbox"]._put_hints(session.mapping, external_ids=absent)
+        return absent
+
+    @api.model
+    def _ask_for(self, session, external_ids):
+        """Read rows one by one, so that the guard knows which of them are gone."""
+        for start in range(0, len(external_ids), ASKED_AT_ONCE):
+            ids = external_ids[start : start + ASKED_AT_ONCE]
+            outcomes = session.client.batch(
+                [
+                    dataverse.batch.retrieve(session.table, id_, session.columns)
+                    for id_ in ids
+                ]
+            )
+            self._store_answers(session, ids, outcomes)
+            self.env["integration.engine.run"]._commit(session)
+
+    @api.model
+    def _store_answers(self, session, ids, outcomes):
+        rows, deleted = [], []
+        for id_, outcome in zip(ids, outcomes, strict=True):
+            if outcome.row:
+                rows.append((id_, outcome.row.values, outcome.row.etag))
+            elif outcome.error.name == "ObjectDoesNotExist":
+                deleted.append(id_)
+            # Whatever else is said about the others is said again when they are due.
+        self.env["integration.inbox"]._put_rows(session.mapping, rows, deleted)
 
     @api.model
     def _look_at_all(self, session):
         """The journal began with the mapping: what is older is looked at once."""
         scope = session.records.search(session.mapping._scope_domain())
         self.env["integration.inbox"]._put_hints(session.mapping, res_ids=scope._ids)
-        self.env["integration.engine.run"]._commit(session)
 
     @api.model
     def _capture_odoo(self, session):
@@ -136,16 +183,18 @@ class IntegrationCapture(models.AbstractModel):
     # -- out of the inbox -------------------------------------------------------------
 
     @api.model
-    def _items(self, session, limit):
+    def _items(self, session, limit, only=None):
         """The next things to decide about.
 
         All rows about one coupling, record or Dataverse row come as one item, so that
         nothing is decided on half of what is known.
 
+        :param limit: how many rows of the inbox to begin with; ``None``: all
+        :param only: as of :class:`Session`, in its place
         :return: list of :class:`Item`; empty when nothing is due
         """
         inbox = self.env["integration.inbox"]
-        due = inbox._due(session.mapping, limit, session.only)
+        due = inbox._due(session.mapping, limit, only or session.only)
         if not due:
             return []
         res_ids = {row["res_id"] for row in due} - {None}
@@ -208,11 +257,13 @@ class IntegrationCapture(models.AbstractModel):
     def _doubt(self, item):
         """Have the row read where the base does not say what it holds.
 
-        A conflict or a failure leaves values undecided: the row differs from the base
-        in them, although the coupling knows its latest ETag.
+        A conflict, a failure, a drift or a time outside of the filter leaves values
+        undecided. A coupling has no ETag while its row is not as in the base.
         """
         coupling = item.coupling
-        if coupling and coupling.state != "coupled" and coupling.base:
+        if not coupling or not coupling.base:
+            return
+        if coupling.state != "coupled" or not coupling.etag:
             if not item.seen_dataverse:
                 item.seen_dataverse = item.fetch = True
 
@@ -255,16 +306,29 @@ class IntegrationCapture(models.AbstractModel):
     def _filter(self, session, items):
         """Mark the rows that the Dataverse filter leaves out.
 
-        Change tracking takes no filter. Dataverse itself is asked, so that the filter
-        means here exactly what it means there.
+        Change tracking takes no filter. What cannot be told here for certain Dataverse
+        itself is asked, so that the filter means exactly what it means there.
         """
-        condition = session.mapping.integration_filter
         present = [item for item in items if item.seen_dataverse and item.dataverse]
-        if not condition or not present:
+        if not session.mapping.integration_filter or not present:
             return
+        row_filter = self.env["integration.engine.schema"]._row_filter(
+            session.mapping, session.table
+        )
+        undecided = []
+        for item in present:
+            verdict = row_filter.matches(item.dataverse) if row_filter else None
+            item.outside_dataverse = verdict is False
+            if verdict is None:
+                undecided.append(item)
+        self._ask_filter(session, undecided)
+
+    @api.model
+    def _ask_filter(self, session, items):
+        """Have Dataverse say which rows its filter leaves out."""
         table = session.table
         inside = set()
-        ids = [item.external_id for item in present]
+        ids = [item.external_id for item in items]
         for start in range(0, len(ids), IDS_PER_REQUEST):
             chosen = dataverse.query.any_of(
                 table.columns[table.primary_id], ids[start : start + IDS_PER_REQUEST]
@@ -272,10 +336,12 @@ class IntegrationCapture(models.AbstractModel):
             for page in session.client.query(
                 table,
                 [table.primary_id],
-                filter=dataverse.query.and_(chosen, f"({condition})"),
+                filter=dataverse.query.and_(
+                    chosen, f"({session.mapping.integration_filter})"
+                ),
             ):
                 inside.update(row.id for row in page)
-        for item in present:
+        for item in items:
             item.outside_dataverse = item.external_id not in inside
 
     # -- making canonical -------------------------------------------------------------
@@ -317,9 +383,52 @@ class IntegrationCapture(models.AbstractModel):
         if item.seen_dataverse:
             if item.dataverse is not None:
                 item.name = item.dataverse.get(session.table.primary_name)
+                item.merged_into = self._target_of(item.dataverse.get(MASTER))
                 item.dataverse = self.env["integration.engine.records"]._canonical_row(
                     session, item.dataverse
                 )
         elif item.coupling and item.coupling.base:
             item.dataverse = sync.Base.from_dict(item.coupling.base).dataverse
             item.etag = item.coupling.etag
+
+    @api.model
+    def _target_of(self, reference):
+        """The GUID in ``table(guid)``."""
+        return reference and reference.partition("(")[2].rstrip(")")
+
+    # -- looking for what nobody told -------------------------------------------------
+
+    @api.model
+    def _find_deleted(self, mapping):
+        """Have the couplings looked at of which a record cannot be found.
+
+        That a row is not in the list proves nothing: the next run reads it by its id.
+
+        :return: how many
+        :raise UserError: a sentence when Dataverse refuses
+        """
+        session = self.env["integration.engine.run"]._look(mapping)
+        table = session.table
+        with self.env["integration.engine.gateway"]._in_sentences():
+            rows = {
+                row.id
+                for page in session.client.query(table, [table.primary_id])
+                for row in page
+            }
+        couplings = self.env["integration.coupling"].search_fetch(
+            [("mapping_id", "=", mapping.id), ("reserved", "=", False)],
+            ["res_id", "external_id"],
+        )
+        records = set(
+            session.records.sudo().browse(couplings.mapped("res_id")).exists().ids
+        )
+        res_ids = [c.res_id for c in couplings if c.res_id not in records]
+        external_ids = [c.external_id for c in couplings if c.external_id not in rows]
+        self.env["integration.inbox"]._put_hints(
+            mapping, res_ids=res_ids, external_ids=external_ids
+        )
+        return len(
+            couplings.filtered(
+                lambda c: c.res_id not in records or c.external_id not in rows
+            )
+        )

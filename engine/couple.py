@@ -1,6 +1,8 @@
 """Match before create: what is not coupled yet and belongs together."""
 
 from collections import defaultdict
+from dataclasses import dataclass, field
+from time import monotonic
 from urllib.parse import quote
 
 from odoo import api, models
@@ -9,10 +11,26 @@ from odoo.tools import SQL
 
 from .. import dataverse, sync
 from ..sync.words import narrowed
+from .capture import IDS_PER_REQUEST
 
 # Length of the keys in one filter: an address holds 32 KB (Dataverse: "Query data using
 # the Web API", maximum URL length), and names may be split over two columns.
 KEYS_LENGTH = 20000
+# The keys of a table with more rows than this are not read as a whole; and after so
+# many seconds they are read again, as people go on creating rows.
+INDEXED_ROWS, INDEX_SECONDS = 50_000, 60
+
+
+@dataclass
+class Index:
+    """The rows of a table by their keys: ``{(criterion, key): [guid, …]}``."""
+
+    made_at: float
+    rows: dict = field(default_factory=lambda: defaultdict(list))
+
+
+# The side whose values count where values travel in one direction only.
+SOURCES = {"to_integration": "odoo", "from_integration": "dataverse"}
 
 
 class IntegrationCouple(models.AbstractModel):
@@ -117,13 +135,10 @@ class IntegrationCouple(models.AbstractModel):
 
         :return: list of :class:`dataverse.Row` that are not in ``known``
         """
-        filters = []
-        for criterion in session.schema.criteria:
-            subjects = [values for values in odoo.values() if criterion.key(values)]
-            for bunch in self._bunches(criterion, subjects):
-                condition = self._condition(session, criterion, bunch)
-                if condition:
-                    filters.append(condition)
+        if session.rows_read is not None and session.rows_read <= INDEXED_ROWS:
+            filters = self._by_index(session, odoo, known)
+        else:
+            filters = self._by_keys(session, odoo)
         columns = session.columns
         scope = session.mapping.integration_filter
         found = {}
@@ -145,11 +160,83 @@ class IntegrationCouple(models.AbstractModel):
         return [row for id_, row in found.items() if id_ not in coupled]
 
     @api.model
-    def _bunches(self, criterion, subjects):
+    def _by_keys(self, session, odoo):
+        """Filters that find the rows with a key of one of the Odoo records."""
+        filters = []
+        for bunch in self._bunches(session.schema.criteria, odoo.values()):
+            conditions = (
+                self._condition(
+                    session,
+                    criterion,
+                    [values for values in bunch if criterion.key(values)],
+                )
+                for criterion in session.schema.criteria
+            )
+            conditions = [f"({condition})" for condition in conditions if condition]
+            if conditions:
+                filters.append(" or ".join(conditions))
+        return filters
+
+    @api.model
+    def _by_index(self, session, odoo, known):
+        """Filters that name the rows that an index of the whole table finds.
+
+        A first synchronization asks for the keys of every record: it is cheaper to read
+        the keys of all rows once.
+        """
+        index = session.index
+        if index is None or index.made_at < monotonic() - INDEX_SECONDS:
+            index = session.index = self._make_index(session)
+        found = {
+            row_id
+            for criterion in session.schema.criteria
+            for values in odoo.values()
+            if (key := criterion.key(values))
+            for row_id in index.rows.get((criterion, key), ())
+        }
+        ids = sorted(found - known.keys())
+        column = session.table.columns[session.table.primary_id]
+        return [
+            dataverse.query.any_of(column, ids[start : start + IDS_PER_REQUEST])
+            for start in range(0, len(ids), IDS_PER_REQUEST)
+        ]
+
+    @api.model
+    def _make_index(self, session):
+        keys = {key for criterion in session.schema.criteria for key in criterion.keys}
+        columns = {
+            column
+            for group in session.schema.groups
+            if not keys.isdisjoint(group.fields)
+            for column in group.columns
+        }
+        canonical = self.env["integration.engine.records"]._canonical_row
+        index = Index(made_at=monotonic())
+        for page in session.client.query(
+            session.table,
+            sorted(columns),
+            filter=session.mapping.integration_filter or None,
+        ):
+            for row in page:
+                terms = self._in_odoo_terms(session, canonical(session, row.values))
+                for criterion in session.schema.criteria:
+                    key = criterion.key(terms)
+                    if key:
+                        index.rows[criterion, key].append(row.id)
+        return index
+
+    @api.model
+    def _bunches(self, criteria, subjects):
         """Cut a list of rows so that the keys of each part fit into one address."""
         bunch, length = [], 0
         for values in subjects:
-            size = sum(len(quote(str(part))) + 8 for part in criterion.key(values))
+            size = sum(
+                len(quote(str(part))) + 8
+                for criterion in criteria
+                for part in criterion.key(values) or ()
+            )
+            if not size:
+                continue
             if bunch and length + size > KEYS_LENGTH:
                 yield bunch
                 bunch, length = [], 0
@@ -242,16 +329,18 @@ class IntegrationCouple(models.AbstractModel):
 
     @api.model
     def _announce(self, session, couplings):
-        """Wake what waited for these records or rows."""
+        """Wake what waited for these records or rows, in other mappings at once."""
         for coupling in couplings:
             session.known[f"{session.table.name}({coupling.external_id})"] = (
                 coupling.res_id
             )
-        self.env["integration.inbox"]._wake(
+        woken = self.env["integration.inbox"]._wake(
             session.connection,
             [f"odoo:{session.mapping.model},{c.res_id}" for c in couplings]
             + [f"{session.table.name}({c.external_id})" for c in couplings],
         )
+        if woken - {session.mapping.id}:
+            self.env["integration.table.mapping"]._wake_up()
 
     # -- for people -------------------------------------------------------------------
 
@@ -313,9 +402,11 @@ class IntegrationCouple(models.AbstractModel):
 
         :param row: :class:`dataverse.Row`
         :param base: of their coupling, as it is stored
-        :return: list of dicts ``key, label, odoo_value, dataverse_value, different``
-            and ``changed``: the side that was changed since both agreed, ``"odoo"``,
-            ``"dataverse"`` or ``"both"``; ``False`` when they agree or never did
+        :return: list of dicts ``key, label, base_value, odoo_value, dataverse_value,
+            different``; ``changed``: the side that was changed since both agreed, or
+            that holds something if they never did, ``"odoo"``, ``"dataverse"`` or
+            ``"both"``, ``False`` when they agree; ``source``: the only side that may
+            win, ``False`` for either; ``seen``: ``{side: canonical values}``
         """
         records = self.env["integration.engine.records"]
         odoo = records._read(session, [res_id])[res_id]
@@ -331,27 +422,39 @@ class IntegrationCouple(models.AbstractModel):
                 continue
             if all(group.is_empty(side, rows[side]) for side in rows):
                 continue
-            different = not group.agrees(rows, narrowed(group.direction, direction))
+            way = narrowed(group.direction, direction)
+            different = not group.agrees(rows, way)
             changed = different and self._changed(agreed, group, rows)
             lines.append(
                 {
                     "key": group.key,
                     "label": session.schema.labels[group.key],
+                    "base_value": remember._text(session, agreed.only(group).odoo),
                     "odoo_value": remember._text(session, group.values("odoo", odoo)),
                     "dataverse_value": remember._text(
                         session, group.values("dataverse", values)
                     ),
                     "different": different,
                     "changed": changed,
+                    "source": SOURCES.get(way, False),
+                    "seen": {side: group.values(side, rows[side]) for side in rows},
                 }
             )
         return lines
 
     @api.model
     def _changed(self, agreed, group, rows):
-        if not agreed.knows(group):
-            return False
-        sides = [side for side in rows if agreed.changed(group, side, rows[side])]
+        known = agreed.knows(group)
+        sides = [
+            side
+            for side in rows
+            if (
+                agreed.changed(group, side, rows[side])
+                if known
+                # As in planning: what a side holds has not been seen by the other.
+                else not group.is_empty(side, rows[side])
+            )
+        ]
         return "both" if len(sides) == 2 else sides[0] if sides else False
 
     @api.model
@@ -383,29 +486,31 @@ class IntegrationCouple(models.AbstractModel):
                     {"base": base.to_dict(), "etag": row.etag, "state": "coupled"}
                 )
             elif choices:
-                base = self._as_chosen(groups, odoo[res_id], values, choices)
+                base = sync.Base()
+                for group in groups:
+                    if choices.get(group.key):
+                        base = self._as_chosen(
+                            base, group, odoo[res_id], values, choices[group.key]
+                        )
                 coupling.base = base.to_dict()
         return couplings
 
     @api.model
-    def _as_chosen(self, groups, odoo, values, choices):
-        """A base from which the planner takes the chosen side of each group.
+    def _as_chosen(self, base, group, odoo, values, choice):
+        """A base from which the planner takes the chosen side of a group.
 
         The chosen side differs from it, the other does not: so the chosen data
         travels, and nobody's unseen change is overwritten. An empty text is never a
         canonical value, and so differs from every value.
+
+        :param odoo: the values that the person who chose saw there, and so ``values``
         """
-        base = sync.Base()
-        for group in groups:
-            choice = choices.get(group.key)
-            if choice:
-                nowhere = dict.fromkeys((*group.fields, *group.columns), "")
-                base = base.merge(
-                    group,
-                    nowhere if choice == "odoo" else odoo,
-                    nowhere if choice == "dataverse" else values,
-                )
-        return base
+        nowhere = dict.fromkeys((*group.fields, *group.columns), "")
+        return base.merge(
+            group,
+            nowhere if choice == "odoo" else odoo,
+            nowhere if choice == "dataverse" else values,
+        )
 
     @api.model
     def _preview(self, session, res_ids=None):

@@ -36,6 +36,7 @@ class IntegrationGateway(models.AbstractModel):
             neutralized database, sign-in data missing)
         """
         connection = connection.sudo()
+        connection.fetch(["stored_secret", "stored_certificate"])
         self._check_own_database(connection)
         credential = self._credential(connection)
         verify = tools.config.get("dataverse_ca_file") or True
@@ -111,6 +112,19 @@ class IntegrationGateway(models.AbstractModel):
                     connection.name,
                 )
             )
+        # Tools of PostgreSQL copy a database with its uuid, but never under its name.
+        name = self.env.cr.dbname
+        if connection.database_name and connection.database_name != name:
+            raise NotOurConnection(
+                self.env._(
+                    "The connection '%(connection)s' was made in the database "
+                    "'%(original)s', and this is '%(name)s'. Connect it anew if the "
+                    "database was only renamed; a copy must leave it alone.",
+                    connection=connection.name,
+                    original=connection.database_name,
+                    name=name,
+                )
+            )
 
     @api.model
     def _probe(self, connection):
@@ -123,6 +137,17 @@ class IntegrationGateway(models.AbstractModel):
             # A person waits: say what is wrong instead of trying again.
             client = self._client(connection, max_attempts=1)
             return client.who_am_i(), client.organization()
+
+    @api.model
+    def _user_name(self, connection, user_id):
+        """The name of a Dataverse user; ``False`` when we may not know it.
+
+        :param user_id: GUID
+        """
+        try:
+            return self._client(connection).user_name(user_id) or False
+        except dataverse.DataverseError:
+            return False
 
     @contextmanager
     def _in_sentences(self):
@@ -159,14 +184,18 @@ class IntegrationGateway(models.AbstractModel):
         stored = (
             self.env["integration.table"]
             .sudo()
-            .search([("connection_id", "=", connection.id), ("name", "=", name)])
+            .search_fetch(
+                [("connection_id", "=", connection.id), ("name", "=", name)],
+                ["definition", "refreshed_at"],
+            )
         )
         oldest = fields.Datetime.now() - SCHEMA_IS_FRESH
-        if stored and not refresh and stored.refreshed_at > oldest:
+        if stored.definition and not refresh and stored.refreshed_at > oldest:
             return dataverse.Table.from_dict(stored.definition)
         table = self._client(connection).table(name)
         vals = {
             "label": table.label,
+            "change_tracking": table.change_tracking,
             "definition": table.to_dict(),
             "refreshed_at": fields.Datetime.now(),
         }

@@ -1,15 +1,11 @@
 """Decide: give every item its action. The decisions themselves are in `sync/`."""
 
 from odoo import api, models
-from odoo.tools import SQL
 
 from .. import sync
 from ..sync.words import OTHER
+from .pairing import Lookup
 from .push import BACK_OFF
-from .schema import Lookup
-
-# More deletions than this stop and ask: rows of the mapping, and per cent of them.
-GUARD_ROWS, GUARD_SHARE = 10, 5
 
 
 class IntegrationPlan(models.AbstractModel):
@@ -26,15 +22,17 @@ class IntegrationPlan(models.AbstractModel):
             if item.coupling.reserved:
                 # Its create is still on the way: there is nothing to compare yet.
                 item.action, item.waiting_for = "again", BACK_OFF[0]
+            elif item.merged_into and not item.gone_dataverse:
+                self.env["integration.engine.reappear"]._merged(session, item)
             else:
                 self._plan_coupled(session, item)
-        self._guard(session, items)
 
     @api.model
     def _plan_free(self, session, items):
         """Records and rows that are not coupled: match first, then perhaps create."""
         couple = self.env["integration.engine.couple"]
-        items = self._taking_part(session, items)
+        self.env["integration.engine.reappear"]._revive(session, items)
+        items = self._taking_part(session, [i for i in items if not i.coupling])
         candidates = couple._candidates(session, items)
         matches = couple._match(session, items, candidates)
         taken, pairs = {}, []
@@ -62,8 +60,10 @@ class IntegrationPlan(models.AbstractModel):
             elif item.action == "match_queue":
                 self._ambiguous(session, item, counterpart)
             elif item.action == "create_odoo":
+                item.reason = "only in Dataverse"
                 self._plan_create(session, item, "dataverse")
             elif item.action == "create_dataverse":
+                item.reason = "only in Odoo"
                 self._plan_create(session, item, "odoo")
         self._make_pairs(session, pairs, candidates)
 
@@ -75,8 +75,17 @@ class IntegrationPlan(models.AbstractModel):
             [item.res_id for item in items if item.res_id],
             [item.external_id for item in items if item.external_id],
         )
+        merged = self.env["integration.tombstone"]._merged(
+            session.mapping, buried_records, buried_rows
+        )
         part = []
         for item in items:
+            if item.action == "merged" or item.failures:
+                continue
+            if {item.res_id, item.external_id} & merged and not item.gone_odoo:
+                # People know of it already, until they have merged on this side too.
+                item.action = "merged"
+                continue
             if (
                 item.gone_odoo
                 or item.gone_dataverse
@@ -114,7 +123,7 @@ class IntegrationPlan(models.AbstractModel):
         for ((res_id, external_id), item), coupling in zip(
             pairs, couplings, strict=True
         ):
-            item.coupling = coupling
+            item.coupling, item.matched = coupling, True
             item.res_id, item.external_id = res_id, external_id
             item.odoo = item.odoo or odoo[res_id]
             if item.dataverse is None:
@@ -143,6 +152,7 @@ class IntegrationPlan(models.AbstractModel):
         inactive = odoo.get("active") is False and item.coupling is None
         item.values = values
         item.groups = tuple(group for group in groups if group.key not in broken)
+        self.env["integration.engine.defaults"]._fill(session, item, OTHER[source])
         self._report_problems(session, item, problems)
         missing = [
             session.schema.labels[group.key]
@@ -194,9 +204,10 @@ class IntegrationPlan(models.AbstractModel):
             self._state(item, base, "dataverse"),
             mapping.direction,
             self._conflict_policy(session, item),
-            session.deletion_decided or mapping.deletion_policy,
+            self._deletion_policy(session, item),
         )
         item.action, item.loser = decision.action, decision.loser
+        item.reason = decision.reason
         if item.action == "fields":
             self._plan_fields(session, item, base)
         elif item.action == "conflict":
@@ -234,6 +245,17 @@ class IntegrationPlan(models.AbstractModel):
         return item.prefer or session.mapping.update_conflict_policy
 
     @api.model
+    def _deletion_policy(self, session, item):
+        """What a deletion means; a person who chose a side to count chose that too."""
+        if session.deletion_decided:
+            return session.deletion_decided
+        if item.prefer == "manual":
+            return "manual"
+        if item.prefer == ("send" if item.gone_dataverse else "get"):
+            return "restore"
+        return session.mapping.deletion_policy
+
+    @api.model
     def _state(self, item, base, side):
         gone = item.gone_odoo if side == "odoo" else item.gone_dataverse
         outside = item.outside_odoo if side == "odoo" else item.outside_dataverse
@@ -249,8 +271,24 @@ class IntegrationPlan(models.AbstractModel):
         changed = item.prefer or any(
             base.changed(group, side, row) if base.knows(group) else not one_gone
             for group in item.groups
+            if not (one_gone and self._ended(item, group, side, row))
         )
         return "changed" if changed else "unchanged"
+
+    @api.model
+    def _ended(self, item, group, side, row):
+        """Whether a row is inactive because we made it so, which is no change.
+
+        A run that broke off may not have lived to remember that it did.
+        """
+        if side != "dataverse" or "active" not in group.fields:
+            return False
+        if not item.coupling.deactivating:
+            return False
+        try:
+            return group.to_odoo(row)["active"] is False
+        except sync.Untranslatable:
+            return False
 
     @api.model
     def _plan_fields(self, session, item, base):
@@ -261,7 +299,7 @@ class IntegrationPlan(models.AbstractModel):
             item.odoo,
             item.dataverse,
             direction=mapping.direction,
-            conflict_policy=mapping.update_conflict_policy,
+            conflict_policy=session.conflict_decided or mapping.update_conflict_policy,
             drift_policy=mapping.drift_policy,
             initial_policy=session.initial_policy,
             prefer=item.prefer,
@@ -295,56 +333,6 @@ class IntegrationPlan(models.AbstractModel):
                 ),
             )
 
-    # -- the guard against a flood of deletions ----------------------------------------
-
-    @api.model
-    def _expect(self, session):
-        """Count the deletions that lie ahead, before anything is done about one.
-
-        What is decided already has left the inbox, so this runs at the first deletion.
-        """
-        self.env["integration.coupling"].flush_model()
-        self.env.cr.execute(
-            SQL(
-                "SELECT count(DISTINCT c.id) FROM integration_coupling c"
-                " JOIN integration_inbox i ON i.mapping_id = c.mapping_id"
-                "   AND (i.res_id = c.res_id OR i.external_id = c.external_id)"
-                " WHERE c.mapping_id = %s AND (i.deleted OR NOT EXISTS"
-                "   (SELECT FROM %s r WHERE r.id = c.res_id))",
-                session.mapping.id,
-                SQL.identifier(session.records._table),
-            )
-        )
-        (session.removals,) = self.env.cr.fetchone()
-
-    @api.model
-    def _guard(self, session, items):
-        """Stop before a flood of deletions; a person confirms it by retrying."""
-        removals = [
-            item for item in items if item.action.startswith(("delete_", "deactivate_"))
-        ]
-        if not removals or session.only is not None:
-            return
-        if session.removals is None:
-            self._expect(session)
-        coupled = self.env["integration.coupling"].search_count(
-            [("mapping_id", "=", session.mapping.id)]
-        )
-        session.removals = max(session.removals, len(removals))
-        if session.removals <= max(GUARD_ROWS, coupled * GUARD_SHARE / 100):
-            return
-        sentence = self.env._(
-            "%(count)s of the %(coupled)s coupled records of %(mapping)s were deleted "
-            "on one side. Nothing was done about it. If that is right, retry these "
-            "errors; otherwise restore the records first.",
-            count=session.removals,
-            coupled=coupled,
-            mapping=session.mapping.name,
-        )
-        for item in removals:
-            item.action, item.waiting_for = "failed", "confirmation"
-            self._fail(session, item, "guard", sentence)
-
     # -- saying what is wrong ---------------------------------------------------------
 
     @api.model
@@ -372,13 +360,16 @@ class IntegrationPlan(models.AbstractModel):
                 )
             else:
                 sentence = self.env._(
-                    "'%(name)s': %(sentence)s.", name=name, sentence=problem.sentence
+                    "'%(name)s': %(sentence)s.",
+                    name=name,
+                    sentence=self.env["integration.engine.rules"]._sentence(problem),
                 )
             self._fail(
                 session,
                 item,
                 "dependency" if waits else "permanent",
                 sentence,
+                code="option" if line and isinstance(line.rule, sync.Choice) else False,
                 field_name=line.fields[0] if line and line.fields else problem.group,
             )
 

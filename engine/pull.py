@@ -1,82 +1,178 @@
-"""Act on Odoo: create, change, archive and delete records, in one transaction."""
+"""Act on Odoo: create, change, archive and delete records, so that nobody waits.
+
+Creates go in large batches: nobody waits for a record that did not exist. What exists
+is written in slices, each a short transaction of its own: lock what is free, read it
+again, write what still is as it was planned on, remember, commit. Whoever saves one of
+these records waits for one slice at most, and a record that somebody else has locked is
+put back.
+"""
+
+import logging
+import threading
+from collections import deque
+from contextlib import contextmanager
+from dataclasses import replace
+from time import monotonic
 
 from psycopg2 import errorcodes
 
 from odoo import api, fields, models
+from odoo.tools import SQL
 
 from .. import sync
 
-# What PostgreSQL says when somebody else was faster: not the record's fault, the chunk
-# is planned anew.
+# What PostgreSQL says when somebody else was faster: not the record's fault, it is
+# planned anew.
 CONCURRENCY = (
     errorcodes.SERIALIZATION_FAILURE,
     errorcodes.DEADLOCK_DETECTED,
     errorcodes.LOCK_NOT_AVAILABLE,
 )
+CREATES = ("create_odoo", "recreate_odoo")
+REMOVALS = ("deactivate_odoo", "delete_odoo")
+
+# Seconds that a slice spends on writing; how many records that are is found out on the
+# way. Locking, reading, remembering and committing come on top, and cost nearly the
+# same for one record as for fifty: where they take longer than this, as much time goes
+# to writing as to them, but no more than FRAME_SECONDS. A single record cannot be cut:
+# a company whose address goes to three hundred contacts takes as long as Odoo takes.
+SLICE_SECONDS = 0.015
+FRAME_SECONDS = 0.5
+FIRST_SLICE, LARGEST_SLICE = 8, 50
+# Milliseconds that we wait, while others may wait for us, for what a write changes
+# besides its record (the address of a company's contacts, say).
+LOCK_TIMEOUT = 10
+# Seconds until a record is looked at again that somebody else had locked.
+LOCKED_AGAIN = 1
 
 
 class IntegrationPull(models.AbstractModel):
     _name = "integration.engine.pull"
     _description = "Writes Odoo Records"
 
-    @api.model
-    def _pull(self, session, items):
-        """Carry out what was decided for Odoo. Does not commit.
+    # -- new records ------------------------------------------------------------------
 
-        What fails alone is isolated and becomes an error; the rest goes on.
+    @api.model
+    def _create(self, session, items):
+        """Create what is missing in Odoo. Does not commit.
+
+        What fails alone is isolated and becomes an error; the rest goes on. One
+        savepoint a record would cost six times as much; with halving, k bad records
+        among n cost k·log n savepoints.
         """
-        creates = [i for i in items if i.action in ("create_odoo", "recreate_odoo")]
-        writes = [i for i in items if i.action == "fields" and i.plan.pull]
-        removals = [i for i in items if i.action in ("deactivate_odoo", "delete_odoo")]
-        self._in_batches(session, creates, self._create_records)
-        self._in_batches(session, writes, self._write_records)
-        self._in_batches(session, removals, self._remove_records)
+        items = [item for item in items if item.action in CREATES]
+        if not items:
+            return
+        error, _done = self._attempt(session, items, self._create_records)
+        if getattr(error, "pgcode", None) in CONCURRENCY:
+            raise error
+        if error and len(items) == 1:
+            self._refuse(session, items[0], error)
+        elif error:
+            middle = len(items) // 2
+            self._create(session, items[:middle])
+            self._create(session, items[middle:])
+
+    # -- existing records, in slices --------------------------------------------------
+
+    @api.model
+    def _is_write(self, item):
+        """Whether an item changes a record that exists in Odoo."""
+        return item.action in REMOVALS or (
+            item.action == "fields" and bool(item.plan.pull)
+        )
+
+    @api.model
+    def _write(self, session, items):
+        """Change, archive and delete what was decided, slice by slice.
+
+        Commits after each slice. What has nothing to send besides is settled with it;
+        what the time does not suffice for is left for the next run.
+
+        :return: seconds left in the time budget
+        """
+        run = self.env["integration.engine.run"]
+        queue, left = deque(items), float("inf")
+        size = session.slice or FIRST_SLICE
+        while queue and left:
+            part = [queue.popleft() for _ in range(min(size, len(queue)))]
+            start = monotonic()
+            with _expecting_concurrency():
+                error, done = self._attempt(session, part, self._change_records)
+            if error:
+                run._rollback()
+                if len(part) > 1:
+                    # Smaller slices, until what refuses stands alone.
+                    queue.extendleft(reversed(part))
+                    size = len(part) // 2
+                    continue
+                self._not_written(session, part[0], error)
+            else:
+                unfinished = [item for item in part if self._is_left(item, done)]
+                queue.extendleft(reversed(unfinished))
+                part = [item for item in part if item not in unfinished]
+            settled = [item for item in part if not run._goes_out(item)]
+            self.env["integration.engine.remember"]._remember(session, settled)
+            left = run._commit(session, len(settled))
+            size = min(2 * size, self._next_size(session, monotonic() - start))
+        for item in queue:
+            self._put_back(session, item)
+        return left
+
+    @api.model
+    def _is_left(self, item, done):
+        """Whether a slice had no time for an item."""
+        return self._is_write(item) and item not in done
+
+    @api.model
+    def _put_back(self, session, item, seconds=0):
+        """Leave an item in the inbox, to be planned anew."""
+        item.action, item.waiting_for = "again", seconds
+        item.failures = []
+        session.put_back |= seconds > 0
+
+    @api.model
+    def _not_written(self, session, item, error):
+        if getattr(error, "pgcode", None) in CONCURRENCY:
+            self._put_back(session, item, LOCKED_AGAIN)
+        else:
+            self._refuse(session, item, error)
 
     # -- isolation --------------------------------------------------------------------
 
     @api.model
-    def _in_batches(self, session, items, act):
-        """Act on all items in one savepoint; halve the batch where it fails.
+    def _attempt(self, session, items, act):
+        """Act on items in a savepoint, and remember what was done; all or nothing.
 
-        One savepoint a record would cost six times as much; with halving, k bad
-        records among n cost k·log n savepoints.
+        :return: ``(error, done)``: what was raised, with which nothing happened, and
+            the items that were acted on
         """
-        if not items:
-            return
-        mark = self.env["integration.journal"]._mark()
-        before = [(item, item.res_id, item.coupling) for item in items]
+        journal = self.env["integration.journal"]
+        before = [(item, replace(item)) for item in items]
         try:
             with self.env.cr.savepoint():
-                ids = act(session, items)
+                done, mark = act(session, items)
+                ids = [item.res_id for item in done]
                 self.env.flush_all()
-                self._remember(session, items, ids)
-                self.env["integration.journal"]._forget_own(
-                    session.mapping.model, ids, mark
-                )
+                self._remember(session, done, ids)
+                journal._forget_own(session.mapping.model, ids, mark)
         except Exception as error:
             # Whatever it is that refuses a record, it shall not stop the others.
-            if getattr(error, "pgcode", None) in CONCURRENCY:
-                raise
             self.env.invalidate_all()
-            for item, res_id, coupling in before:
-                item.res_id, item.coupling = res_id, coupling
-            if len(items) == 1:
-                self._refuse(session, items[0], error)
-                return
-            middle = len(items) // 2
-            self._in_batches(session, items[:middle], act)
-            self._in_batches(session, items[middle:], act)
-        else:
-            self._applied(session, items)
+            for item, was in before:
+                vars(item).update(vars(was))
+            return error, []
+        self._applied(session, done)
+        return None, done
 
     @api.model
     def _applied(self, session, items):
         """Count what was written, and wake what waited for it."""
-        creates = [i for i in items if i.action in ("create_odoo", "recreate_odoo")]
+        creates = [i for i in items if i.action in CREATES]
         session.counts["inserted"] += len(creates)
         session.counts["coupled"] += sum(i.action == "create_odoo" for i in creates)
         session.counts["modified"] += sum(i.action == "fields" for i in items)
-        removed = sum(i.action in ("deactivate_odoo", "delete_odoo") for i in items)
+        removed = sum(i.action in REMOVALS for i in items)
         session.counts["deleted"] += removed
         session.counts["uncoupled"] += removed
         self.env["integration.engine.couple"]._announce(
@@ -118,46 +214,103 @@ class IntegrationPull(models.AbstractModel):
         return str(sentence or (error.args[0] if error.args else error)).strip()
 
     # -- acting -----------------------------------------------------------------------
+    #
+    # Both return ``(done, mark)``: the items that were acted on, and the position of
+    # the journal before.
 
     @api.model
     def _create_records(self, session, items):
+        mark = self.env["integration.journal"]._mark()
         records = self.env["integration.engine.records"]
         created = session.records.with_context(tracking_disable=True).create(
             [records._vals(session, item.values) for item in items]
         )
         for item, record in zip(items, created, strict=True):
             item.res_id = record.id
-        return created.ids
+        return items, mark
 
     @api.model
-    def _write_records(self, session, items):
-        records = self.env["integration.engine.records"]
-        for item in items:
-            session.records.browse(item.res_id).write(
-                records._vals(session, item.plan.pull)
+    def _change_records(self, session, items):
+        """Write what is free and as it was planned on, as long as the time suffices."""
+        ready = self._lock(session, items)
+        mark = self.env["integration.journal"]._mark()
+        start = monotonic()
+        until, done = start + max(SLICE_SECONDS, session.frame), []
+        for item in ready:
+            if done and monotonic() > until:
+                break
+            self._change_record(session, item)
+            done.append(item)
+        self.env.flush_all()
+        session.writing = monotonic() - start
+        session.pace = session.writing / max(len(done), 1)
+        return done, mark
+
+    @api.model
+    def _next_size(self, session, spent):
+        """How many records the next slice takes.
+
+        :param spent: seconds that the last one took, commit included
+        """
+        session.frame = min(max(spent - session.writing, 0), FRAME_SECONDS)
+        fitting = max(SLICE_SECONDS, session.frame) / max(session.pace, 0.00001)
+        session.slice = min(max(int(fitting), 1), LARGEST_SLICE)
+        return session.slice
+
+    @api.model
+    def _lock(self, session, items):
+        """Lock the records that nobody else has locked, and read them again.
+
+        Locking is the first statement of the transaction: what it finds is what is
+        there now, so that what equals the plan's view may be written.
+
+        :return: the items whose records are locked and unchanged; the others are put
+            back
+        """
+        self.env.cr.execute("SET LOCAL lock_timeout = %s", [LOCK_TIMEOUT])
+        removal = any(item.action in REMOVALS for item in items)
+        self.env.cr.execute(
+            SQL(
+                "SELECT id FROM %s WHERE id = ANY(%s) ORDER BY id FOR %s SKIP LOCKED",
+                SQL.identifier(session.records._table),
+                [item.res_id for item in items],
+                SQL("UPDATE" if removal else "NO KEY UPDATE"),
             )
-        return [item.res_id for item in items]
+        )
+        locked = {row[0] for row in self.env.cr.fetchall()}
+        rows = self.env["integration.engine.records"]._read(session, sorted(locked))
+        ready = []
+        for item in items:
+            if item.res_id not in locked:
+                self._put_back(session, item, LOCKED_AGAIN)
+            elif rows.get(item.res_id) != item.odoo:
+                self._put_back(session, item)
+            else:
+                ready.append(item)
+        return ready
 
     @api.model
-    def _remove_records(self, session, items):
-        for item in items:
-            record = session.records.browse(item.res_id)
-            if item.action == "delete_odoo":
-                record.unlink()
-            elif "active" in record._fields:
-                record.action_archive()
-        return [item.res_id for item in items]
+    def _change_record(self, session, item):
+        record = session.records.browse(item.res_id)
+        if item.action == "fields":
+            records = self.env["integration.engine.records"]
+            record.write(records._vals(session, item.plan.pull))
+        elif item.action == "delete_odoo":
+            record.unlink()
+        elif item.action == "deactivate_odoo" and "active" in record._fields:
+            record.action_archive()
 
     # -- remembering ------------------------------------------------------------------
 
     @api.model
     def _remember(self, session, items, ids):
         """Store what both sides agree on now: the rows as Odoo really holds them."""
-        rows = self.env["integration.engine.records"]._read(session, ids)
+        rows = self.env["integration.engine.records"]._read_ours(session, ids)
+        self.env["integration.engine.audit"]._log_odoo(session, items, rows)
         now = fields.Datetime.now()
         fresh, pairs = [], []
         for item in items:
-            if item.action in ("create_odoo", "recreate_odoo"):
+            if item.action in CREATES:
                 vals = {
                     "base": sync.Base.of(
                         item.groups, rows[item.res_id], item.dataverse
@@ -177,13 +330,24 @@ class IntegrationPull(models.AbstractModel):
                             "external_id": item.external_id,
                         }
                     )
+            elif not item.coupling:
+                # Undo also reaches records that are not coupled any more.
+                continue
             elif item.action == "fields":
                 # The part that goes to Dataverse is remembered when it has arrived.
                 base = sync.Base.from_dict(item.coupling.base)
                 after = item.plan.base_after(base, odoo_read=rows[item.res_id])
                 item.coupling.write(
                     {"base": after.to_dict(), "last_synch": now}
-                    | ({} if item.plan.push else {"etag": item.etag})
+                    | (
+                        {}
+                        if item.plan.push
+                        else {
+                            "etag": self.env["integration.engine.remember"]._etag_of(
+                                item, after, item.dataverse, item.etag
+                            )
+                        }
+                    )
                 )
             else:
                 self._bury(session, item)
@@ -202,3 +366,27 @@ class IntegrationPull(models.AbstractModel):
         self.env["integration.tombstone"]._bury(item.coupling, "deleted")
         item.coupling.unlink()
         item.coupling = None
+
+
+class _Expected(logging.Filter):
+    """Drops from the log of one thread that somebody else was faster."""
+
+    def __init__(self):
+        super().__init__()
+        self.thread = threading.get_ident()
+
+    def filter(self, record):
+        error = record.args[-1] if isinstance(record.args, tuple) else None
+        expected = getattr(error, "pgcode", None) in CONCURRENCY
+        return not expected or record.thread != self.thread
+
+
+@contextmanager
+def _expecting_concurrency():
+    """Meeting a person who saves is no error, and none for the server's log."""
+    logger, expected = logging.getLogger("odoo.sql_db"), _Expected()
+    logger.addFilter(expected)
+    try:
+        yield
+    finally:
+        logger.removeFilter(expected)

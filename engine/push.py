@@ -34,6 +34,8 @@ class IntegrationPush(models.AbstractModel):
                 self._hold_back(session, item)
         new, reservations = [], []
         for item in items:
+            if item.action == "deactivate_dataverse":
+                item.coupling.deactivating = True
             if item.action not in WRITES:
                 continue
             item.external_id = str(uuid.uuid4())
@@ -56,6 +58,7 @@ class IntegrationPush(models.AbstractModel):
         )
         for item, coupling in zip(new, couplings, strict=True):
             item.coupling = coupling
+        self.env["integration.engine.audit"]._log_sending(session, items)
 
     @api.model
     def _hold_back(self, session, item):
@@ -135,8 +138,15 @@ class IntegrationPush(models.AbstractModel):
             if item.action in WRITES + REMOVALS
             or (item.action == "fields" and item.plan.push)
         ]
-        operations = [self._operation(session, item, columns) for item in writing]
-        return list(zip(writing, session.client.batch(operations), strict=True))
+        bulk = self.env["integration.engine.bulk"]
+        created = bulk._create(session, [i for i in writing if i.action in WRITES])
+        rest = [item for item in writing if id(item) not in created]
+        operations = [self._operation(session, item, columns) for item in rest]
+        outcomes = bulk._batch(session, operations, begun=bool(created))
+        created |= {
+            id(item): outcome for item, outcome in zip(rest, outcomes, strict=True)
+        }
+        return [(item, created[id(item)]) for item in writing]
 
     @api.model
     def _operation(self, session, item, columns):
@@ -154,24 +164,32 @@ class IntegrationPush(models.AbstractModel):
 
     @api.model
     def _creation(self, session, external_id, values, columns):
-        """A new row has no values to empty, and begins active."""
-        given = {
+        given = self._given(session, values)
+        return dataverse.batch.create(session.table, external_id, given, columns)
+
+    @api.model
+    def _given(self, session, values):
+        """What is sent of a new row: it has no values to empty, and begins active."""
+        return {
             column: value
             for column, value in self._creatable(session, values).items()
             if value is not None
         }
-        return dataverse.batch.create(session.table, external_id, given, columns)
 
     # -- after the request ------------------------------------------------------------
 
     @api.model
     def _settle(self, session, outcomes):
         """Remember what became of the requests. Does not commit."""
+        self.env["integration.engine.audit"]._log_answers(session, outcomes)
         for item, outcome in outcomes:
             if outcome.error is None:
                 self._succeeded(session, item, outcome.row)
             else:
                 self._failed(session, item, outcome.error)
+        self.env["integration.engine.epoch"]._note(
+            session, [outcome.row for _item, outcome in outcomes if outcome.row]
+        )
         self.env["integration.engine.couple"]._announce(
             session,
             [
@@ -185,12 +203,22 @@ class IntegrationPush(models.AbstractModel):
     def _succeeded(self, session, item, row):
         if item.action in REMOVALS:
             session.counts["deleted"] += 1
-            session.counts["uncoupled"] += 1
-            self.env["integration.engine.pull"]._bury(session, item)
+            if item.coupling:
+                session.counts["uncoupled"] += 1
+                self.env["integration.engine.pull"]._bury(session, item)
             return
         returned = self.env["integration.engine.records"]._canonical_row(
             session, row.values
         )
+        if item.action in WRITES and row is None:
+            # Created for certain; how it stands now is read next.
+            item.action = "again"
+            self._adopt(session, item.coupling, item.coupling.reserved)
+            return
+        if not item.coupling:
+            # Undo also reaches rows that are not coupled any more.
+            session.counts["modified"] += 1
+            return
         if item.action in WRITES:
             base = self._base_of_new(session, item, returned)
             session.counts["inserted"] += 1
@@ -203,12 +231,20 @@ class IntegrationPush(models.AbstractModel):
         item.coupling.write(
             {
                 "base": base.to_dict(),
-                "etag": row.etag,
+                "etag": self.env["integration.engine.remember"]._etag_of(
+                    item, base, returned, row.etag
+                ),
                 "reserved": False,
-                "state": "conflict" if item.plan and item.plan.conflicts else "coupled",
+                "state": self._state_after(item),
                 "last_synch": fields.Datetime.now(),
             }
         )
+
+    @api.model
+    def _state_after(self, item):
+        if item.undoes:
+            return item.coupling.state
+        return "conflict" if item.plan and item.plan.conflicts else "coupled"
 
     @api.model
     def _base_of_new(self, session, item, returned):
@@ -326,12 +362,13 @@ class IntegrationPush(models.AbstractModel):
 
         A row that exists is adopted, with the values that were sent as base; one that
         does not is sent again under the same GUID, so that a late first request and
-        this one can never make two.
+        this one can never make two. One that was made and deleted by somebody since is
+        not made again.
         """
         couplings = self.env["integration.coupling"].search(
             [("mapping_id", "=", session.mapping.id), ("reserved", "!=", False)]
         )
-        couplings = couplings.filtered("reserved")
+        couplings = self._without_deleted(session, couplings.filtered("reserved"))
         if not couplings:
             return
         columns = session.columns
@@ -360,8 +397,31 @@ class IntegrationPush(models.AbstractModel):
         self.env["integration.engine.run"]._commit(session)
 
     @api.model
+    def _without_deleted(self, session, couplings):
+        """Leave out the rows that arrived and that somebody has deleted since.
+
+        Their deletion was captured just now. Sent again they would rise from the dead;
+        so they count as created, and as deleted in Dataverse.
+        """
+        deleted = self.env["integration.inbox"]._deleted(
+            session.mapping, couplings.mapped("external_id")
+        )
+        for coupling in couplings.filtered(lambda c: c.external_id in deleted):
+            self._arrived(session, coupling, coupling.reserved)
+        return couplings.filtered("reserved")
+
+    @api.model
     def _adopt(self, session, coupling, reserved, row=None):
         """Take the values that were sent as agreed, and look at the row as it is."""
+        self._arrived(session, coupling, reserved, row)
+        self.env["integration.engine.couple"]._announce(session, coupling)
+        self.env["integration.inbox"]._put_hints(
+            session.mapping, external_ids=[coupling.external_id]
+        )
+
+    @api.model
+    def _arrived(self, session, coupling, reserved, row=None):
+        """A reserved row was made: both sides agree on what was sent."""
         groups = [
             group
             for group in session.schema.groups
@@ -379,7 +439,3 @@ class IntegrationPush(models.AbstractModel):
         )
         session.counts["coupled"] += 1
         session.counts["inserted"] += 1
-        self.env["integration.engine.couple"]._announce(session, coupling)
-        self.env["integration.inbox"]._put_hints(
-            session.mapping, external_ids=[coupling.external_id]
-        )

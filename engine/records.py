@@ -1,10 +1,10 @@
 """Odoo records as canonical rows, and back."""
 
 from odoo import api, models
-from odoo.fields import Domain
+from odoo.fields import Command, Domain
 
 from .. import sync
-from .schema import UNCOUPLED
+from .pairing import UNCOUPLED
 
 
 class IntegrationRecords(models.AbstractModel):
@@ -20,10 +20,23 @@ class IntegrationRecords(models.AbstractModel):
         :return: ``{id: {field: canonical value}}``; ids that do not exist or may not
             be read by the synchronization user are missing
         """
-        schema = session.schema
         records = session.records.browse(ids).exists()._filtered_access("read")
+        return self._values(session, records)
+
+    @api.model
+    def _read_ours(self, session, ids):
+        """The same of records that this very transaction has written.
+
+        Of those that it has deleted nothing is known any more.
+        """
+        return self._values(session, session.records.browse(ids).exists())
+
+    @api.model
+    def _values(self, session, records):
+        schema = session.schema
         names = list(schema.odoo)
-        rows = records.read(names, load=None)
+        rows = records.read([name for name in names if "." not in name], load=None)
+        self._follow_paths(records, rows, [name for name in names if "." in name])
         references = self._references(session, rows)
         return {
             row["id"]: {
@@ -34,11 +47,29 @@ class IntegrationRecords(models.AbstractModel):
         }
 
     @api.model
+    def _follow_paths(self, records, rows, paths):
+        """Add the values of ``parent_id.name`` to the rows that were read."""
+        by_id = {record.id: record for record in records} if paths else {}
+        for path in paths:
+            first, _dot, rest = path.partition(".")
+            for row in rows:
+                related = by_id[row["id"]][first]._filtered_access("read")
+                value = related[rest]
+                row[path] = value.id if isinstance(value, models.BaseModel) else value
+
+    @api.model
+    def _field(self, session, name):
+        """The field of a mapped name, which may be a path."""
+        return self.env["integration.engine.pairing"]._field(session.records, name)
+
+    @api.model
     def _canonical(self, schema, references, name, value):
         reference = references.get(name)
         if reference is not None:
             return reference.get(value) if value else None
         kind, digits = schema.odoo[name]
+        if kind == "records":
+            return value or None
         return sync.canonical(value, kind, digits=digits)
 
     @api.model
@@ -48,12 +79,20 @@ class IntegrationRecords(models.AbstractModel):
         :return: ``{field: {id: canonical value}}``
         """
         references = {}
-        for name in session.schema.odoo:
-            field = session.records._fields[name]
+        for name, (kind, _digits) in session.schema.odoo.items():
+            field = self._field(session, name)
+            if kind == "records":
+                for row in rows:
+                    called = (f"{UNCOUPLED}{field.comodel_name},{i}" for i in row[name])
+                    row[name] = sorted(called)
             if field.type != "many2one":
                 continue
             ids = {row[name] for row in rows if row[name]}
-            if field.comodel_name == "res.country":
+            if kind == "record":
+                references[name] = {
+                    id_: f"{UNCOUPLED}{field.comodel_name},{id_}" for id_ in ids
+                }
+            elif field.comodel_name == "res.country":
                 references[name] = session.geography("res.country")
             elif field.comodel_name == "res.country.state":
                 references[name] = session.geography("res.country.state")
@@ -102,7 +141,16 @@ class IntegrationRecords(models.AbstractModel):
         ]
         wanted = {row.get(name) for row in rows for name in columns} - {None}
         wanted -= session.known.keys()
-        guids = {reference.partition("(")[2].rstrip(")") for reference in wanted}
+        self._know(session, wanted)
+
+    @api.model
+    def _know(self, session, values):
+        """Look up which of these canonical values are references that are coupled."""
+        guids = {
+            value.partition("(")[2].rstrip(")")
+            for value in values
+            if value.endswith(")") and "(" in value
+        }
         if guids:
             for coupling in self._couplings_of(session, external_ids=guids):
                 reference = f"{coupling['table']}({coupling['external_id']})"
@@ -144,12 +192,21 @@ class IntegrationRecords(models.AbstractModel):
 
         :param name: of the field or column that holds it
         """
+        if isinstance(value, list):
+            return ", ".join(self._shown(session, name, part) for part in value)
         if isinstance(value, bool):
             return self.env._("Yes") if value else self.env._("No")
-        column = session.table.columns.get(name)
+        column = session.table and session.table.columns.get(name)
         if column is not None and value in column.options:
             return column.options[value]
         field = session.records._fields.get(name)
+        if isinstance(value, list):
+            return ", ".join(
+                column.options.get(one, str(one))
+                if column is not None
+                else self._shown(session, name, one)
+                for one in value
+            )
         if field is not None and field.comodel_name in (
             "res.country",
             "res.country.state",
@@ -186,11 +243,17 @@ class IntegrationRecords(models.AbstractModel):
     @api.model
     def _to_odoo(self, session, name, value):
         field = session.records._fields[name]
+        if field.type == "many2many":
+            return [Command.set([_id_in(one) for one in value or ()])]
         if value is None:
             return 0 if field.type in ("integer", "float", "monetary") else False
         if field.type == "many2one":
+            if isinstance(value, str) and value.startswith(UNCOUPLED):
+                return _id_in(value)
             if field.comodel_name in ("res.country", "res.country.state"):
                 return session.geography_ids(field.comodel_name)[value]
+            if value.startswith(UNCOUPLED):
+                return int(value.rpartition(",")[2])
             return session.known[value]
         if field.type in ("float", "monetary"):
             return float(value)
@@ -212,3 +275,8 @@ class IntegrationRecords(models.AbstractModel):
                 session.mapping._scope_domain() & Domain("id", "in", list(ids))
             ).ids
         )
+
+
+def _id_in(reference):
+    """The id in ``odoo:model,id``."""
+    return int(reference.rpartition(",")[2])

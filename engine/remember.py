@@ -3,6 +3,7 @@
 from odoo import api, fields, models
 
 from .. import sync
+from .push import REMOVALS
 
 
 class IntegrationRemember(models.AbstractModel):
@@ -20,7 +21,11 @@ class IntegrationRemember(models.AbstractModel):
             if item.waiting_for is None:
                 done += item.inbox_ids
             elif isinstance(item.waiting_for, int):
-                inbox._park(item.inbox_ids, seconds=item.waiting_for)
+                inbox._park(
+                    item.inbox_ids,
+                    seconds=item.waiting_for,
+                    reported=item.action != "again",
+                )
             else:
                 inbox._park(
                     item.inbox_ids,
@@ -30,13 +35,17 @@ class IntegrationRemember(models.AbstractModel):
             self._count(session, item)
         inbox._done(done)
         # What an item waits for may have been coupled in this very chunk.
-        waiting = {item.waiting_for for item in items} - {None}
-        inbox._wake(
-            session.connection,
-            self.env["integration.engine.records"]._coupled_references(
-                session, [key for key in waiting if isinstance(key, str)]
-            ),
-        )
+        waiting = {i.waiting_for for i in items if isinstance(i.waiting_for, str)}
+        if waiting:
+            records = self.env["integration.engine.records"]
+            inbox._wake(
+                session.connection, records._coupled_references(session, waiting)
+            )
+        undone = [item for item in items if item.undoes]
+        if undone:
+            # An undo says nothing about errors and conflicts of the record.
+            self.env["integration.engine.undo"]._mark(session, undone)
+            return
         self._log(session, items)
         self._keep_states(session, items)
 
@@ -61,14 +70,26 @@ class IntegrationRemember(models.AbstractModel):
         for item in items:
             if item.action != "fields" or not item.coupling:
                 continue
-            plan = item.plan
-            open_now = [self._conflict_vals(session, c) for c in plan.conflicts]
+            open_now = [self._conflict_vals(session, c) for c in item.plan.conflicts]
             if open_now or item.had_conflict:
                 log._log_open(item.coupling, open_now)
-            if plan.losers:
-                log._log_losers(
-                    item.coupling, [self._loser_vals(session, x) for x in plan.losers]
+        self._log_losers(session, items)
+
+    @api.model
+    def _log_losers(self, session, items):
+        """Keep every value that is overwritten unseen.
+
+        What a request overwrites is logged before it is sent: if nobody is there any
+        more when it is answered, both sides agree and nothing tells of the value.
+        """
+        for item in items:
+            if item.action == "fields" and item.coupling and item.plan.losers:
+                self.env["integration.conflict"]._log_losers(
+                    item.coupling,
+                    [self._loser_vals(session, loser) for loser in item.plan.losers],
                 )
+            elif item.loser and item.coupling and item.action in REMOVALS:
+                self._log_lost_record(session, item)
 
     @api.model
     def _conflict_vals(self, session, conflict):
@@ -142,6 +163,8 @@ class IntegrationRemember(models.AbstractModel):
                 vals = {"state": state} if item.coupling.state != state else {}
                 if item.action == "fields" and not item.failures and not item.plan.push:
                     vals |= self._agreed(item, now)
+                elif item.action == "none" and item.seen_dataverse and item.etag:
+                    vals["etag"] = item.etag
                 if vals:
                     item.coupling.write(vals)
         self.env["sync.error"]._report(session.mapping, failures, session.job)
@@ -152,16 +175,28 @@ class IntegrationRemember(models.AbstractModel):
         if item.plan.pull:
             return {}
         before = sync.Base.from_dict(item.coupling.base)
-        after = item.plan.base_after(before).to_dict()
+        after = item.plan.base_after(before)
         vals = {}
-        if after != before.to_dict():
-            vals |= {"base": after, "last_synch": now}
-        if item.etag and item.etag != item.coupling.etag:
-            vals["etag"] = item.etag
+        if after != before:
+            vals |= {"base": after.to_dict(), "last_synch": now}
+        etag = self._etag_of(item, after, item.dataverse, item.etag)
+        if etag != item.coupling.etag:
+            vals["etag"] = etag
         return vals
 
     @api.model
+    def _etag_of(self, item, base, row, etag):
+        """The ETag to keep: none while the row is not as the base says.
+
+        Then whoever looks next reads the row first, and an If-Match never vouches for
+        values that nobody has taken in: a drift that is left alone, for instance.
+        """
+        return etag if etag and base.describes(item.groups, "dataverse", row) else False
+
+    @api.model
     def _coupling_state(self, item):
+        if item.action == "dormant":
+            return "suspended"
         kinds = {vals["kind"] for vals in item.failures}
         if "conflict" in kinds or "deleted" in kinds:
             return "conflict"

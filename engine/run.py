@@ -4,6 +4,8 @@ Reads like the list in the architecture: see both sides, decide, act, remember.
 """
 
 import logging
+import time
+from datetime import timedelta
 
 import psycopg2
 
@@ -12,7 +14,10 @@ from odoo.exceptions import UserError
 from odoo.sql_db import Cursor
 
 from .. import dataverse, sync
+from .epoch import AnotherEpoch
 from .gateway import NotOurConnection
+from .guard import HeldBack
+from .progress import Stopped
 from .pull import CONCURRENCY
 from .session import Session
 
@@ -21,6 +26,8 @@ _logger = logging.getLogger(__name__)
 CHUNK = 500
 # A chunk that meets concurrent users is planned anew this often.
 TRIES = 5
+# Seconds to wait for records that somebody else had locked.
+LOCKED_PAUSES = (1.1, 1.1)
 
 
 class LeaseLost(Exception):
@@ -43,9 +50,11 @@ class IntegrationRun(models.AbstractModel):
         prefer=None,
         initial_policy=None,
         deletion_policy=None,
+        conflict_policy=None,
         only=None,
         create=None,
         match=True,
+        work=None,
     ):
         """Run a mapping. Commits as it goes.
 
@@ -53,13 +62,16 @@ class IntegrationRun(models.AbstractModel):
         :param prefer: ``"send"`` or ``"get"``: a person chose the direction
         :param initial_policy: for pairs that are coupled in this run
         :param deletion_policy: a person's decision about deleted records
+        :param conflict_policy: a person's decision about what both sides changed
         :param only: ``(res_ids, external_ids)``: look at these only
         :param create: whether to create missing records, instead of as the mapping says
         :param match: False when a person has looked for a counterpart already
+        :param work: called with the session, instead of capturing and planning
         :return: the ``integration.sync.job``
         """
         self = self.sudo()
-        mapping = mapping.with_env(self.env)
+        # What the caller read together does not matter here.
+        mapping = mapping.with_env(self.env).with_prefetch()
         job = self.env["integration.sync.job"].create(
             {"mapping_id": mapping.id, "kind": kind}
         )
@@ -68,12 +80,16 @@ class IntegrationRun(models.AbstractModel):
         except UserError as refusal:
             return self._finish(job, "failed", str(refusal))
         checkpoint = self.env["integration.checkpoint"]._of(mapping)
+        # The lease is looked at as it is now, not as when this transaction began.
+        self._commit()
         fence = checkpoint._acquire()
         self._commit()
         if not fence:
             asked = prefer or (initial_policy if initial_policy != "manual" else None)
-            return self._busy(job, couplings if not deletion_policy else None, asked)
-        session = error = None
+            decided = deletion_policy or conflict_policy
+            return self._busy(job, None if decided else couplings, asked)
+        self.env["integration.engine.progress"]._bury_dead(mapping)
+        session = error = stopped = None
         try:
             session = self._open(
                 mapping,
@@ -82,21 +98,31 @@ class IntegrationRun(models.AbstractModel):
                 fence,
                 initial_policy=initial_policy or mapping.initial_policy,
                 deletion_decided=deletion_policy,
+                conflict_decided=conflict_policy,
                 only=only,
                 create=create,
                 match=match,
             )
             if couplings is not None:
                 self._look_at(session, couplings, prefer)
-            self._work(session)
+            (work or self._work)(session)
+        except Stopped:
+            stopped = self.env._(
+                "Stopped. What is left is done by the next run, from where it was."
+            )
         except Exception as failure:
             error = self._broke_off(mapping, job, failure)
         checkpoint._release(fence)
         if error:
-            return self._finish(job, "failed", error, session)
+            state = "held" if job.held_back else "failed"
+            return self._finish(job, state, error, session)
+        if not (session.out_of_time or stopped):
+            job._carried_out()
         self.env["sync.error"]._report(mapping, {(0, ""): []}, job)
+        if stopped:
+            return self._finish(job, "stopped", stopped, session)
         state = "partial" if session.counts["failed"] else "done"
-        return self._finish(job, state, False, session)
+        return self._finish(job, state, session.message, session)
 
     @api.model
     def _open(self, mapping, job, checkpoint, fence, **options):
@@ -123,7 +149,7 @@ class IntegrationRun(models.AbstractModel):
         """Somebody else works on the mapping: what was asked for comes next."""
         mapping = job.mapping_id
         if couplings is None:
-            state = "done" if job.kind == "scheduled" else "failed"
+            state = "done" if job.kind in ("scheduled", "review") else "failed"
             message = self.env._("%s is being synchronized already.", mapping.name)
             return self._finish(job, state, message)
         self._put_hints(mapping, couplings, prefer)
@@ -150,6 +176,33 @@ class IntegrationRun(models.AbstractModel):
             )
 
     @api.model
+    def _view(self, mapping):
+        """A session for showing values: it cannot talk to Dataverse.
+
+        Its table is ``None`` until Dataverse was asked about it once.
+        """
+        stored = (
+            self.env["integration.table"]
+            .sudo()
+            .search(
+                [
+                    ("connection_id", "=", mapping.connection_id.id),
+                    ("name", "=", mapping.integration_table),
+                ]
+            )
+        )
+        return Session(
+            mapping=mapping.sudo(),
+            connection=mapping.sudo().connection_id,
+            client=None,
+            job=self.env["integration.sync.job"],
+            checkpoint=self.env["integration.checkpoint"],
+            fence=0,
+            records=mapping.sudo()._records(),
+            table=dataverse.Table.from_dict(stored.definition) if stored else None,
+        )
+
+    @api.model
     def _choose_table(self, session, *, refresh=False):
         """Find the table and the columns that the mapping speaks of."""
         schema = self.env["integration.engine.schema"]
@@ -171,17 +224,46 @@ class IntegrationRun(models.AbstractModel):
         """Capture, then decide and act chunk by chunk until nothing is due."""
         self._check_table(session)
         self.env["integration.engine.capture"]._capture(session)
-        self.env["integration.engine.push"]._recover(session)
-        while self._chunk(session):
-            pass
+        if self._has_work(session.mapping):
+            self.env["integration.engine.epoch"]._check(session)
+            self.env["integration.engine.guard"]._check(session)
+        if not session.preview:
+            self.env["integration.engine.push"]._recover(session)
+        self._work_off(session)
         if session.out_of_time:
-            session.mapping._wake_up()
+            if not session.preview:
+                session.mapping._wake_up()
             return
         # What waited for a record that did not come goes on without it.
         session.patient = False
         if self.env["integration.inbox"]._resume(session.mapping):
+            self._work_off(session)
+
+    @api.model
+    def _work_off(self, session):
+        """Decide and act until nothing is due.
+
+        Records that somebody else had locked get another chance, then a later run.
+        """
+        for pause in (*LOCKED_PAUSES, None):
+            session.put_back = False
             while self._chunk(session):
                 pass
+            if not session.put_back or session.out_of_time:
+                return
+            if pause:
+                # Nothing is locked: the transaction has just been committed.
+                time.sleep(pause)
+        session.mapping._wake_up(at=fields.Datetime.now() + timedelta(minutes=1))
+
+    @api.model
+    def _has_work(self, mapping):
+        return bool(
+            self.env["integration.inbox"]._count(mapping, due=True)
+            or self.env["integration.coupling"].search_count(
+                [("mapping_id", "=", mapping.id), ("reserved", "!=", False)], limit=1
+            )
+        )
 
     @api.model
     def _chunk(self, session):
@@ -190,22 +272,21 @@ class IntegrationRun(models.AbstractModel):
         :return: whether there may be more to do in this run
         """
         for attempt in range(TRIES):
-            counts = session.counts.copy()
             session.known.clear()
             try:
                 return self._try_chunk(session)
             except psycopg2.OperationalError as error:
-                if error.pgcode not in CONCURRENCY or attempt == TRIES - 1:
+                last = session.preview or attempt == TRIES - 1
+                if error.pgcode not in CONCURRENCY or last:
                     raise
                 # Somebody saved one of these records: their change comes first.
                 self._rollback()
-                session.counts = counts
+                session.counts = session.committed.copy()
         return False
 
     @api.model
     def _try_chunk(self, session):
         capture = self.env["integration.engine.capture"]
-        push = self.env["integration.engine.push"]
         items = capture._items(session, CHUNK)
         if not items:
             return False
@@ -213,13 +294,37 @@ class IntegrationRun(models.AbstractModel):
             # Dataverse took its time: look at Odoo as it is now.
             self._commit(session)
         capture._observe(session, items)
+        self.env["integration.engine.audit"]._find_answers(session, items)
         self.env["integration.engine.plan"]._plan(session, items)
-        self.env["integration.engine.pull"]._pull(session, items)
+        if session.preview:
+            self.env["integration.engine.preview"]._imagine(session, items)
+            session.out_of_time = not self._commit(session)
+            return not session.out_of_time
+        return self._act(session, items)
+
+    @api.model
+    def _act(self, session, items):
+        """Carry out what was decided, and remember it. Commits as it goes.
+
+        :return: whether there is time left for more
+        """
+        pull = self.env["integration.engine.pull"]
+        push = self.env["integration.engine.push"]
+        pull._create(session, items)
         push._reserve(session, items)
-        sending = [item for item in items if self._goes_out(item)]
+        writing = [item for item in items if pull._is_write(item)]
+        settled = [
+            item
+            for item in items
+            if not pull._is_write(item) and not self._goes_out(item)
+        ]
         remember = self.env["integration.engine.remember"]
-        remember._remember(session, [i for i in items if not self._goes_out(i)])
-        left = self._commit(session, len(items) - len(sending))
+        remember._remember(session, settled)
+        remember._log_losers(session, [i for i in items if self._goes_out(i)])
+        left = self._commit(session, len(settled))
+        if writing:
+            left = pull._write(session, writing)
+        sending = [item for item in items if self._goes_out(item)]
         if sending:
             push._settle(session, push._send(session, sending))
             remember._remember(session, sending)
@@ -227,6 +332,7 @@ class IntegrationRun(models.AbstractModel):
             if session.stopped_by:
                 raise session.stopped_by
         session.out_of_time = not left
+        self.env["integration.engine.progress"]._check_stop(session)
         return bool(left)
 
     @api.model
@@ -271,6 +377,12 @@ class IntegrationRun(models.AbstractModel):
         elif isinstance(failure, NotOurConnection):
             vals |= {"kind": "auth", "message": str(failure)}
             mapping.connection_id._suspend(vals["message"])
+        elif isinstance(failure, AnotherEpoch):
+            vals |= {"kind": "guard", "message": str(failure)}
+            mapping.connection_id._suspend(vals["message"], failure.kind)
+        elif isinstance(failure, HeldBack):
+            vals |= {"kind": "guard", "message": str(failure)}
+            job._hold(failure.keys)
         elif isinstance(failure, UserError):
             vals["message"] = str(failure)
         elif isinstance(failure, LeaseLost):
@@ -300,6 +412,7 @@ class IntegrationRun(models.AbstractModel):
             connection._pause(error.retry_after or 60)
         return {
             "message": sentence,
+            "retry_at": error.kind == "throttle" and connection.paused_until,
             "kind": error.kind,
             "code": error.code or error.name,
             "detail": f"{error.name} {error.detail or ''} ({error.request_id or '-'})",
@@ -310,26 +423,35 @@ class IntegrationRun(models.AbstractModel):
     @api.model
     def _in_order(self, mappings):
         """Mappings so that those that others refer to come first."""
+        if len(mappings) < 2:
+            return mappings
         ordered = mappings.sorted(lambda m: (m.sequence, m.id))
-        nodes = [mapping.id for mapping in ordered]
-        depends = {}
-        for mapping in ordered:
-            targets = set()
-            for row in mapping.sudo().field_mapping_ids:
-                field = self.env[mapping.model]._fields.get(row.field_name)
-                # Two mappings of one model refer to each other by the same field:
-                # between them the sequence decides.
-                if field is not None and field.type == "many2one":
-                    targets |= {
-                        other.id
-                        for other in ordered
-                        if other.model == field.comodel_name
-                        and other.sequence < mapping.sequence
-                        and other.connection_id == mapping.connection_id
-                    }
-            depends[mapping.id] = targets
-        order, _broken = sync.topological(nodes, depends)
+        depends = {m.id: self._needed_by(m, ordered).ids for m in ordered}
+        order, _broken = sync.topological(ordered.ids, depends)
         return mappings.browse(order)
+
+    @api.model
+    def _needed_by(self, mapping, others):
+        """Those of ``others`` that couple what the lookups of a mapping point to."""
+        fields = self.env[mapping.model]._fields
+        names = (
+            mapping.sudo().field_mapping_ids.filtered("enabled").mapped("field_name")
+        )
+        comodels = {
+            fields[name].comodel_name
+            for name in names
+            if name in fields and fields[name].type == "many2one"
+        }
+        # Two mappings of one model refer to each other by the same field: between them
+        # the sequence decides.
+        return others.filtered(
+            lambda other: (
+                other.model in comodels
+                and other.connection_id == mapping.connection_id
+                and other != mapping
+                and (other.model != mapping.model or other.sequence < mapping.sequence)
+            )
+        )
 
     @api.model
     def _look_at(self, session, couplings, prefer):
@@ -355,12 +477,21 @@ class IntegrationRun(models.AbstractModel):
             outside of it
         :raise LeaseLost: when somebody else works on the mapping now
         """
-        if session and not session.checkpoint._renew(session.fence):
-            raise LeaseLost()
+        if session and session.preview:
+            self.env.flush_all()
+            return session.preview.left()
+        if session:
+            if not session.checkpoint._renew(session.fence):
+                raise LeaseLost()
+            self.env["integration.engine.progress"]._advance(session, processed)
         if self._in_test_transaction():
             self.env.flush_all()
-            return float("inf")
-        return self.env["ir.cron"]._commit_progress(processed)
+            left = float("inf")
+        else:
+            left = self.env["ir.cron"]._commit_progress(processed)
+        if session:
+            session.committed = session.counts.copy()
+        return left
 
     @api.model
     def _rollback(self):
@@ -394,5 +525,6 @@ class IntegrationRun(models.AbstractModel):
                 },
             }
         )
+        self.env["integration.engine.progress"]._ended(job)
         self._commit()
         return job

@@ -7,51 +7,8 @@ from odoo.exceptions import UserError
 
 from .. import dataverse, sync
 
-# Odoo field type -> kind of canonical value (sync/values.py)
-ODOO_KINDS = {
-    "char": "text",
-    "text": "text",
-    "selection": "text",
-    "html": "html",
-    "integer": "integer",
-    "float": "decimal",
-    "monetary": "money",
-    "boolean": "boolean",
-    "date": "date",
-    "datetime": "datetime",
-    "many2one": "lookup",
-}
-# Dataverse column type -> kind
-DATAVERSE_KINDS = {
-    "String": "text",
-    "Memo": "text",
-    "EntityName": "text",
-    "Integer": "integer",
-    "BigInt": "integer",
-    "Decimal": "decimal",
-    "Double": "float",
-    "Money": "money",
-    "Boolean": "boolean",
-    "DateTime": "datetime",
-    "Picklist": "choice",
-    "State": "choice",
-    "Status": "choice",
-    "MultiSelectPicklist": "choices",
-    "Lookup": "lookup",
-    "Customer": "lookup",
-    "Owner": "lookup",
-    "Uniqueidentifier": "guid",
-}
-SIMPLE_RULES = {
-    "person_name": sync.PersonName,
-    "url": sync.Url,
-    "email": sync.Email,
-    "phone": sync.Phone,
-}
-TEXT_RULES = ("upper", "lower", "title", "trim")
-
-# How an Odoo record that is not coupled stands in a canonical value.
-UNCOUPLED = "odoo:"
+# The version of a row, which only grows, and the row that it was merged into.
+VERSION, MASTER = "versionnumber", "masterid"
 
 
 @dataclass
@@ -84,30 +41,6 @@ class Schema:
         return self.groups_without[skipped]
 
 
-class Lookup(sync.Rule):
-    """A reference to another record, by its coupling.
-
-    Canonical value on both sides: ``table(guid)`` of the row. ``known`` holds the
-    references whose record is coupled; the reader fills it before a chunk is planned.
-    """
-
-    def __init__(self, label, known):
-        self.label = label
-        self.known = known
-
-    def to_dataverse(self, values, row):
-        (value,) = values
-        if value and value.startswith(UNCOUPLED):
-            raise sync.Untranslatable(f"the {self.label} is not coupled", value)
-        return values
-
-    def to_odoo(self, values, row):
-        (value,) = values
-        if value and value not in self.known:
-            raise sync.Untranslatable(f"the {self.label} is not coupled", value)
-        return values
-
-
 class IntegrationSchema(models.AbstractModel):
     _name = "integration.engine.schema"
     _description = "Compiles Integration Table Mappings"
@@ -123,20 +56,20 @@ class IntegrationSchema(models.AbstractModel):
             types that do not go together
         """
         model = self.env[mapping.model]
+        pairing = self.env["integration.engine.pairing"]
         lines, groups, labels, required, criteria = [], {}, {}, set(), {}
         kinds = {"odoo": {}, "dataverse": {}}
         rows = self._rows(mapping)
         for row in rows:
             columns = self._columns(row, table)
             fields = (row.field_name,) if row.field_name else ()
-            field = model._fields[row.field_name] if row.field_name else None
-            label = self._label(row, field, table, columns)
+            label = pairing._label(row, model, table)
             line = sync.Line(
                 key=str(row.id),
                 fields=fields,
                 columns=columns,
-                rule=self._rule(row, field, table, columns, label, known, rows),
-                direction=self._direction(row),
+                rule=pairing._rule(row, model, table, columns, known, rows),
+                direction=row._direction(),
                 fill_only=bool(row.constant_value),
                 clear_on_failure=row.clear_value_on_failed_synch,
             )
@@ -149,12 +82,14 @@ class IntegrationSchema(models.AbstractModel):
                 required.add(row.group or line.key)
             if row.match_key and fields and columns:
                 criteria.setdefault(row.match_priority, []).append(row)
-            if field is not None:
-                kinds["odoo"][field.name] = self._odoo_kind(field)
+            if row.field_name:
+                field = pairing._field(model, row.field_name)
+                kinds["odoo"][row.field_name] = pairing._odoo_kind(field, row)
             for column in columns:
-                kinds["dataverse"][column] = self._dataverse_kind(table.columns[column])
+                kind = pairing._dataverse_kind(table.columns[column])
+                kinds["dataverse"][column] = kind
         for name in model_hook(model, "_integration_context_fields", []):
-            kinds["odoo"].setdefault(name, self._odoo_kind(model._fields[name]))
+            kinds["odoo"].setdefault(name, pairing._odoo_kind(model._fields[name]))
         return Schema(
             table=table,
             groups=sync.group_lines(lines, groups),
@@ -180,7 +115,109 @@ class IntegrationSchema(models.AbstractModel):
         """
         rows = self._rows(mapping)
         columns = {column for row in rows for column in self._columns(row, table)}
-        return sorted({*columns, table.primary_name} - {None})
+        # What tells of a restore and of a merge, where the table has it.
+        columns |= {VERSION, MASTER} & table.columns.keys()
+        row_filter = self._row_filter(mapping, table)
+        if row_filter:
+            # Rows that changed are filtered by what arrives with them.
+            columns |= row_filter.columns
+        return sorted({*columns, table.primary_name} - {None, table.primary_id})
+
+    @api.model
+    def _row_filter(self, mapping, table):
+        """The Dataverse filter of a mapping as far as it can be told here.
+
+        :rtype: dataverse.Filter | None
+        """
+        try:
+            return dataverse.read_filter(mapping.integration_filter or "", table)
+        except ValueError:
+            # Dataverse says what is wrong with it.
+            return None
+
+    # -- is it right? -----------------------------------------------------------------
+
+    @api.model
+    def _known_table(self, mapping):
+        """What is known about the table of a mapping, without asking Dataverse.
+
+        :rtype: dataverse.Table | None
+        """
+        stored = (
+            self.env["integration.table"]
+            .sudo()
+            .search(
+                [
+                    ("connection_id", "=", mapping.connection_id.id),
+                    ("name", "=", mapping.integration_table),
+                    ("definition", "!=", False),
+                ]
+            )
+        )
+        return dataverse.Table.from_dict(stored.definition) if stored else None
+
+    @api.model
+    def _check(self, mapping):
+        """Refuse what cannot work, as far as it is known without asking Dataverse.
+
+        :raise UserError: a sentence that says what to change
+        """
+        table = self._known_table(mapping)
+        if table is None:
+            return
+        if mapping.integration_filter:
+            try:
+                dataverse.read_filter(mapping.integration_filter, table)
+            except dataverse.FilterError as error:
+                # The templates are marked for translation where they stand.
+                sentence = self.env._(error.template)  # pylint: disable=W8301
+                raise UserError(sentence % error.facts) from error
+        rows = mapping.field_mapping_ids.filtered("enabled")
+        for row in rows:
+            self._check_row(row, table, rows)
+        if rows:
+            self._check_groups(mapping, table)
+
+    @api.model
+    def _check_row(self, row, table, rows):
+        """Refuse a field mapping that cannot work.
+
+        :raise UserError: a sentence that says what to change
+        """
+        model = self.env[row.mapping_id.model]
+        columns = self._columns(row, table)
+        pairing = self.env["integration.engine.pairing"]
+        rule = pairing._rule(row, model, table, columns, {}, rows)
+        fields = (row.field_name,) if row.field_name else ()
+        if not rule.fits(len(fields), len(columns)):
+            raise UserError(
+                self.env._(
+                    "'%(field)s': the rule does not fit the number of columns.",
+                    field=pairing._label(row, model, table),
+                )
+            )
+        if row._direction() != "from_integration":
+            self._check_writable(row, table, columns)
+
+    @api.model
+    def _check_writable(self, row, table, columns):
+        for name in columns:
+            column = table.columns[name]
+            if not (column.creatable or column.updatable):
+                raise UserError(
+                    self.env._(
+                        "Dataverse does not let the column '%(column)s' be written. "
+                        "Give its field mapping the direction From Dataverse.",
+                        column=column.label or name,
+                    )
+                )
+
+    @api.model
+    def _check_groups(self, mapping, table):
+        try:
+            self._compile(mapping, table, {})
+        except ValueError as error:
+            raise UserError(str(error)) from error
 
     @api.model
     def _rows(self, mapping):
@@ -209,134 +246,6 @@ class IntegrationSchema(models.AbstractModel):
         if len(columns) == 1 and table.columns[columns[0]].type == "State":
             columns += ("statuscode",)
         return columns
-
-    @api.model
-    def _label(self, row, field, table, columns):
-        if field is not None:
-            return field._description_string(self.env)
-        return table.columns[columns[0]].label or columns[0]
-
-    @api.model
-    def _direction(self, row):
-        if row.constant_value:
-            return "from_integration" if row.field_name else "to_integration"
-        return row.direction
-
-    @api.model
-    def _rule(self, row, field, table, columns, label, known, rows):
-        """The rule of a line: the one chosen, or the one that the types ask for."""
-        if row.constant_value:
-            kind, digits = (
-                self._odoo_kind(field)
-                if field is not None
-                else self._dataverse_kind(table.columns[columns[0]])
-            )
-            return sync.Constant(self._constant(row.constant_value, kind, digits))
-        code = row.transformation_rule_id.code
-        if code in SIMPLE_RULES:
-            return SIMPLE_RULES[code]()
-        if code in TEXT_RULES:
-            return sync.Text(code)
-        column = table.columns[columns[0]]
-        if column.type == "State":
-            status = column.default_status
-            return sync.Active(status.get(0, 1), status.get(1, 2))
-        if field.type == "html":
-            return sync.Html()
-        if field.type == "many2one" and column.is_lookup:
-            return Lookup(label, known)
-        if field.type == "many2one" and field.comodel_name == "res.country":
-            return self._country_rule()
-        if field.type == "many2one" and field.comodel_name == "res.country.state":
-            return self._state_rule(row, rows)
-        if field.type not in ODOO_KINDS or field.type == "many2one":
-            raise UserError(
-                self.env._(
-                    "The field '%(field)s' (%(type)s) cannot be mapped to the column "
-                    "'%(column)s' of %(mapping)s.",
-                    field=label,
-                    type=field.type,
-                    column=column.name,
-                    mapping=row.mapping_id.name,
-                )
-            )
-        return sync.Same()
-
-    @api.model
-    def _constant(self, text, kind, digits):
-        if kind == "boolean":
-            return text.strip().lower() in ("1", "true", "yes")
-        if kind in ("integer", "choice"):
-            return int(text)
-        return sync.canonical(text, kind, digits=digits)
-
-    @api.model
-    def _odoo_kind(self, field):
-        """Kind and digits of an Odoo field."""
-        if field.comodel_name in ("res.country", "res.country.state"):
-            return ("text", None)
-        digits = None
-        if field.type in ("float", "monetary"):
-            precision = getattr(field, "get_digits", lambda env: None)(self.env)
-            digits = precision[1] if precision else 2 if field.type == "monetary" else 6
-        return (ODOO_KINDS.get(field.type, "text"), digits)
-
-    @api.model
-    def _dataverse_kind(self, column):
-        """Kind and digits of a Dataverse column."""
-        if column.type == "DateTime" and column.date_behavior == "DateOnly":
-            return ("date", None)
-        return (DATAVERSE_KINDS.get(column.type, "text"), column.precision)
-
-    # -- geography --------------------------------------------------------------------
-
-    @api.model
-    def _country_rule(self):
-        return sync.Country(
-            (country.code, *self._names_of(country))
-            for country in self.env["res.country"].sudo().search([])
-            if country.code
-        )
-
-    @api.model
-    def _state_rule(self, row, rows):
-        """The state's name means nothing without its country: they travel together."""
-        fields = self.env[row.mapping_id.model]._fields
-        country = rows.filtered(
-            lambda other: (
-                other.group == row.group
-                and other.field_name
-                and other.integration_column
-                and fields[other.field_name].comodel_name == "res.country"
-            )
-        )
-        if not country:
-            raise UserError(
-                self.env._(
-                    "The state in %s needs its country in the same group of fields.",
-                    row.mapping_id.name,
-                )
-            )
-        return sync.State(
-            self._states(), self._country_rule(), country[0]._columns()[0]
-        )
-
-    @api.model
-    def _states(self):
-        return [
-            (f"{state.country_id.code}-{state.code}", *self._names_of(state))
-            for state in self.env["res.country.state"].sudo().search([])
-            if state.country_id.code and state.code
-        ]
-
-    @api.model
-    def _names_of(self, record):
-        """The English name, then the names in the other installed languages."""
-        names = [record.with_context(lang="en_US").name]
-        for code, _name in self.env["res.lang"].get_installed():
-            if code != "en_US":
-                names.append(record.with_context(lang=code).name)
-        return names
 
 
 def model_hook(model, name, default):

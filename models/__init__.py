@@ -3,7 +3,10 @@ from . import integration_table
 from . import integration_transformation_rule
 from . import integration_table_mapping
 from . import integration_field_mapping
+from . import integration_option_mapping
+from . import integration_template
 from . import integration_about_record
+from . import integration_difference
 from . import integration_coupling
 from . import integration_coupling_mixin
 from . import integration_journal
@@ -12,6 +15,10 @@ from . import integration_checkpoint
 from . import integration_tombstone
 from . import integration_conflict
 from . import integration_sync_job
+from . import integration_change
+from . import integration_stop
+from . import integration_full_sync
 from . import sync_error
+from . import sync_error_digest
 from . import res_partner
 from . import res_config_settings

@@ -2,6 +2,8 @@
 
 import uuid
 
+from psycopg2.errors import SerializationFailure
+
 from odoo import api, fields, models
 
 # Longer than the slowest request; a worker that died blocks its mapping this long.
@@ -27,6 +29,12 @@ class IntegrationCheckpoint(models.Model):
     next_link = fields.Char(help="A capture that was interrupted goes on here.")
     columns = fields.Char(help="The columns that the links were asked for.")
     captured_at = fields.Datetime()
+    top_version = fields.Char(help="The highest version of a row that was seen.")
+    top_row = fields.Char(help="The row that had it.")
+    compare = fields.Boolean(
+        default=True,
+        help="Everything is to be listed; off when that is done to its end.",
+    )
     lease_owner = fields.Char()
     lease_expires = fields.Datetime()
     fence = fields.Integer(default=0)
@@ -42,6 +50,11 @@ class IntegrationCheckpoint(models.Model):
             {"mapping_id": mapping.id}
         )
 
+    @api.model
+    def _oldest_lease(self):
+        """Whoever has not been heard of since then works no more."""
+        return fields.Datetime.subtract(fields.Datetime.now(), seconds=LEASE_SECONDS)
+
     def _acquire(self):
         """Take the lease of the mapping.
 
@@ -49,6 +62,14 @@ class IntegrationCheckpoint(models.Model):
             somebody else works on the mapping. The caller commits.
         """
         self.flush_recordset()
+        try:
+            with self.env.cr.savepoint(flush=False):
+                return self._take()
+        except SerializationFailure:
+            # Somebody took it, or gave it back, since this transaction began.
+            return None
+
+    def _take(self):
         self.env.cr.execute(
             "UPDATE integration_checkpoint SET fence = fence + 1, lease_owner = %s,"
             " lease_expires = (now() AT TIME ZONE 'UTC') + make_interval(secs => %s)"
@@ -88,4 +109,24 @@ class IntegrationCheckpoint(models.Model):
 
     def _forget(self):
         """Start the next capture from nothing."""
-        self.write({"delta_link": False, "next_link": False, "columns": False})
+        self.write(
+            {
+                "delta_link": False,
+                "next_link": False,
+                "columns": False,
+                "compare": True,
+            }
+        )
+
+    def _begin_anew(self):
+        """Dataverse is not what it was: neither links nor versions mean anything."""
+        self._forget()
+        self.write({"top_version": False, "top_row": False})
+
+    def _request_compare(self):
+        """Have the next capture list everything, after what the link still tells.
+
+        The link is followed first because only it proves deletions: from a complete
+        list a deleted row is merely absent.
+        """
+        self.compare = True

@@ -1,6 +1,6 @@
 """The conflict log: every human value that lost, and every pair that still waits."""
 
-from odoo import fields, models
+from odoo import api, fields, models
 
 
 class IntegrationConflict(models.Model):
@@ -38,6 +38,8 @@ class IntegrationConflict(models.Model):
     winner = fields.Selection(
         [("odoo", "Odoo"), ("dataverse", "Dataverse")], string="Kept", readonly=True
     )
+    decided_by = fields.Many2one("res.users", string="Decided by", readonly=True)
+    decided_at = fields.Datetime("Decided", readonly=True)
 
     def _log_open(self, coupling, conflicts):
         """Keep the open conflicts of a coupling as they are now.
@@ -59,14 +61,57 @@ class IntegrationConflict(models.Model):
         for conflict in known.values():
             conflict.state = "resolved"
 
+    def _log_decision(self, coupling, decisions):
+        """Keep what a person decided, with the values that were decided between.
+
+        :param decisions: list of dicts as above, with ``winner``
+        """
+        waiting = {
+            conflict.field_key: conflict
+            for conflict in coupling.conflict_ids
+            if conflict.state == "open"
+        }
+        settled = {
+            "state": "resolved",
+            "decided_by": self.env.uid,
+            "decided_at": fields.Datetime.now(),
+        }
+        for vals in decisions:
+            conflict = waiting.get(vals["field_key"])
+            if conflict:
+                conflict.write({**vals, **settled})
+            else:
+                self.create({**self._about(coupling), **vals, **settled})
+
     def _log_losers(self, coupling, losers):
         """Keep values that were overwritten although nobody had seen them.
 
+        What is logged already, by an attempt that had to be repeated, is not logged
+        again.
+
         :param losers: list of dicts as above, with ``winner``
         """
-        self.create(
-            [{**self._about(coupling), **vals, "state": "resolved"} for vals in losers]
-        )
+        for vals in losers:
+            entry = {**self._about(coupling), **vals, "state": "resolved"}
+            if not self.search_count(
+                [(name, "=", value) for name, value in entry.items()], limit=1
+            ):
+                self.create(entry)
+
+    @api.autovacuum
+    def _gc_conflicts(self):
+        """Decided conflicts are kept for two years, open ones until they are."""
+        self.search(
+            [
+                ("state", "=", "resolved"),
+                (
+                    "create_date",
+                    "<",
+                    fields.Datetime.subtract(fields.Datetime.now(), years=2),
+                ),
+            ],
+            limit=10000,
+        ).unlink()
 
     def _about(self, coupling):
         return {

@@ -2,11 +2,14 @@
 
 import logging
 import re
+import secrets
 from urllib.parse import urlsplit
 
 from odoo import api, fields, models, tools
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools.misc import format_datetime
+
+from .words import WEBHOOK_HEADER
 
 _logger = logging.getLogger(__name__)
 
@@ -29,7 +32,7 @@ AUTHORITY_HOSTS = (
 class IntegrationConnection(models.Model):
     _name = "integration.connection"
     _description = "Dataverse Connection"
-    _inherit = ["mail.thread"]
+    _inherit = ["mail.thread", "mail.activity.mixin"]
     _check_company_auto = True
     _order = "name, id"
 
@@ -112,9 +115,20 @@ class IntegrationConnection(models.Model):
         tracking=True,
     )
     state_reason = fields.Char(readonly=True, copy=False, tracking=True)
+    safe_mode = fields.Selection(
+        [("restored", "Dataverse Was Restored")],
+        readonly=True,
+        copy=False,
+        help="Nothing is written on either side before an administrator has chosen "
+        "which side counts.",
+    )
     organization_id = fields.Char(readonly=True, copy=False)
     organization_name = fields.Char(readonly=True, copy=False)
+    application_user = fields.Char(
+        readonly=True, copy=False, help="As whom Dataverse knows this connection."
+    )
     database_uuid = fields.Char(readonly=True, copy=False)
+    database_name = fields.Char(readonly=True, copy=False)
     paused_until = fields.Datetime(
         readonly=True,
         copy=False,
@@ -124,6 +138,31 @@ class IntegrationConnection(models.Model):
         string="App ID",
         help="The model-driven app in which records are opened. "
         "Empty: the default app of whoever opens them.",
+    )
+    responsible_id = fields.Many2one(
+        "res.users",
+        default=lambda self: self.env.user,
+        domain=[("share", "=", False)],
+        help="Who is told about errors that need a person.",
+    )
+    error_activity = fields.Boolean(
+        "Activity for Errors",
+        default=True,
+        help="The responsible person has one activity while errors need a person.",
+    )
+    error_digest = fields.Boolean(
+        "Daily E-Mail about Errors",
+        default=True,
+        help="Once a day, and only when there are new errors.",
+    )
+    digest_at = fields.Datetime("Last E-Mail", readonly=True, copy=False)
+    webhook_key = fields.Char(groups=fields.NO_ACCESS, copy=False, prefetch=False)
+    webhook_on = fields.Boolean(
+        "Near Real Time",
+        readonly=True,
+        copy=False,
+        help="Dataverse calls Odoo when a row changes. Without it, and whenever a call "
+        "is lost, the scheduled action finds the change.",
     )
     mapping_ids = fields.One2many(
         "integration.table.mapping", "connection_id", string="Table Mappings"
@@ -189,16 +228,20 @@ class IntegrationConnection(models.Model):
     @api.constrains("environment_url", "authority_url")
     def _check_addresses(self):
         for connection in self:
-            self._check_address(
-                self.env._("environment"),
-                connection.environment_url,
-                lambda location: location.endswith(ENVIRONMENT_DOMAINS),
-            )
+            self._check_environment_address(connection.environment_url)
             self._check_address(
                 self.env._("authority"),
                 connection.authority_url,
                 lambda location: location in AUTHORITY_HOSTS,
             )
+
+    @api.model
+    def _check_environment_address(self, url):
+        self._check_address(
+            self.env._("environment"),
+            url,
+            lambda location: location.endswith(ENVIRONMENT_DOMAINS),
+        )
 
     def _check_address(self, what, url, is_microsoft):
         """Refuse addresses that the server's administrator has not allowed.
@@ -316,8 +359,9 @@ class IntegrationConnection(models.Model):
         """Test the connection and, when it works, let synchronization use it."""
         self.ensure_one()
         self._check_manager()
+        self._check_chosen()
         uuid = self.env["ir.config_parameter"].sudo().get_param("database.uuid")
-        self.database_uuid = uuid
+        self.write({"database_uuid": uuid, "database_name": self.env.cr.dbname})
         who, organization = self._probe()
         if self.organization_id != who.organization_id:
             self._leave_organization()
@@ -328,6 +372,9 @@ class IntegrationConnection(models.Model):
                 "paused_until": False,
                 "organization_id": who.organization_id,
                 "organization_name": organization.get("name"),
+                "application_user": self.env["integration.engine.gateway"]._user_name(
+                    self, who.user_id
+                ),
             }
         )
         return self._notify(
@@ -358,7 +405,7 @@ class IntegrationConnection(models.Model):
         """Forget what was learned about the former organization."""
         mappings = self._all_mappings().sudo()
         for mapping in mappings:
-            self.env["integration.checkpoint"].sudo()._of(mapping)._forget()
+            self.env["integration.checkpoint"].sudo()._of(mapping)._begin_anew()
             self.env["integration.inbox"].sudo()._forget_rows(mapping)
         self.env["integration.tombstone"].sudo().search(
             [("mapping_id", "in", mappings.ids)]
@@ -366,6 +413,57 @@ class IntegrationConnection(models.Model):
         self.env["integration.table"].sudo().search(
             [("connection_id", "=", self.id)]
         ).unlink()
+
+    # -- after a restore --------------------------------------------------------------
+
+    def action_send_again(self):
+        """Dataverse lost what came after its backup: Odoo's data is sent again."""
+        return self._leave_safe_mode("send")
+
+    def action_accept_restored(self):
+        """The backup counts: Odoo takes over what Dataverse says now."""
+        return self._leave_safe_mode("get")
+
+    def action_review_differences(self):
+        """Every record that differs waits for a decision of its own."""
+        return self._leave_safe_mode("manual")
+
+    def _check_chosen(self):
+        """:raise UserError: while nobody has chosen which side counts"""
+        for connection in self.filtered("safe_mode"):
+            raise UserError(
+                self.env._(
+                    "Choose how to go on first, in the connection '%s'.",
+                    connection.name,
+                )
+            )
+
+    def _leave_safe_mode(self, prefer):
+        """Compare everything anew, with one side to count where both differ.
+
+        :param prefer: ``"send"``, ``"get"``, or ``"manual"``: a person decides each
+        """
+        self.ensure_one()
+        self._check_manager()
+        if not self.safe_mode:
+            raise UserError(self.env._("There is nothing to choose."))
+        inbox = self.env["integration.inbox"].sudo()
+        for mapping in self._all_mappings().sudo():
+            self.env["integration.checkpoint"].sudo()._of(mapping)._begin_anew()
+            inbox._forget_rows(mapping)
+            graves = self.env["integration.tombstone"].sudo()._of_mapping(mapping)
+            inbox._put_hints(
+                mapping,
+                external_ids={
+                    *mapping.coupling_ids.mapped("external_id"),
+                    *graves.mapped("external_id"),
+                },
+                prefer=prefer,
+            )
+        self.safe_mode = False
+        self.action_connect()
+        self.env["integration.table.mapping"]._wake_up()
+        return self._notify_scheduled()
 
     def _all_mappings(self):
         return self.with_context(active_test=False).mapping_ids
@@ -375,10 +473,15 @@ class IntegrationConnection(models.Model):
         self._check_manager()
         self.write({"state": "draft", "state_reason": False, "paused_until": False})
 
-    def _suspend(self, reason):
-        """Stop using the connection until a person has looked at it."""
+    def _suspend(self, reason, safe_mode=False):
+        """Stop using the connection until a person has looked at it.
+
+        :param safe_mode: of the field, when connecting anew alone does not settle it
+        """
         _logger.warning("Dataverse connection %s suspended: %s", self.code, reason)
-        self.sudo().write({"state": "suspended", "state_reason": reason})
+        self.sudo().write(
+            {"state": "suspended", "state_reason": reason, "safe_mode": safe_mode}
+        )
 
     def _pause(self, seconds):
         """Dataverse asked for a pause: nobody uses the connection before it is over."""
@@ -487,6 +590,79 @@ class IntegrationConnection(models.Model):
         return self.env["ir.actions.act_window"]._for_xml_id(
             "dataverse_sync.sync_error_action"
         ) | {"domain": [("connection_id", "=", self.id)]}
+
+    # -- near real time ---------------------------------------------------------------
+
+    def action_register_webhook(self):
+        """Have Dataverse call when a row changes; again, it repairs and adds tables."""
+        self.ensure_one()
+        self._check_manager()
+        self._check_usable()
+        url = f"{self.get_base_url()}/dataverse_sync/webhook/{self.code}"
+        if not url.startswith("https://"):
+            raise UserError(
+                self.env._(
+                    "Dataverse calls https addresses only, and this Odoo is at "
+                    "%s. Correct web.base.url in the system parameters.",
+                    self.get_base_url(),
+                )
+            )
+        connection = self.sudo()
+        connection.webhook_key = connection.webhook_key or secrets.token_urlsafe(32)
+        count = (
+            self.env["integration.engine.webhooks"]
+            .sudo()
+            ._subscribe(connection, url, WEBHOOK_HEADER, connection.webhook_key)
+        )
+        connection.webhook_on = True
+        return self._notify(
+            self.env._("Near Real Time"),
+            self.env._("Dataverse calls on %s kinds of changes.", count),
+        )
+
+    def action_unregister_webhook(self):
+        """Have Dataverse call no more; the scheduled action goes on."""
+        self.ensure_one()
+        self._check_manager()
+        self.env["integration.engine.webhooks"].sudo()._unsubscribe(self.sudo())
+        self.sudo().write({"webhook_on": False, "webhook_key": False})
+
+    # -- overview ---------------------------------------------------------------------
+
+    @api.model
+    def health(self):
+        """How the connections stand, for the top of the overview.
+
+        :return: list of dicts: what the connection is called, where it leads, as whom,
+            its ``state`` in a word and why, and the moments of the next run
+        """
+        cron = self.env.ref("dataverse_sync.ir_cron_synchronize").sudo()
+        triggers = self.env["ir.cron.trigger"].sudo()
+        trigger = triggers.search([("cron_id", "=", cron.id)], order="call_at", limit=1)
+        next_run = min(filter(None, (cron.nextcall, trigger.call_at)))
+        labels = dict(self._fields["state"]._description_selection(self.env))
+        now = fields.Datetime.now()
+        return [
+            {
+                "id": connection.id,
+                "name": connection.name,
+                "organization": connection.organization_name,
+                "host": urlsplit(connection.environment_url).hostname,
+                "url": connection.environment_url,
+                "application_user": connection.application_user,
+                "state": "paused" if connection._is_paused() else connection.state,
+                "label": labels[connection.state],
+                "reason": connection.state_reason or "",
+                "paused_until": connection._is_paused()
+                and format_datetime(self.env, connection.paused_until),
+                "next_run": connection.state == "connected"
+                and cron.active
+                and format_datetime(
+                    self.env, max(next_run, now, connection.paused_until or now)
+                ),
+            }
+            for connection in self.search([])
+        ]
 
     # -- deep links -------------------------------------------------------------------
 

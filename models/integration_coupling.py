@@ -36,7 +36,7 @@ class IntegrationCoupling(models.Model):
             ("pending", "Waiting"),
             ("conflict", "Conflict"),
             ("error", "Error"),
-            ("suspended", "Suspended"),
+            ("suspended", "Outside the Filter"),
         ],
         default="coupled",
         required=True,
@@ -63,6 +63,10 @@ class IntegrationCoupling(models.Model):
         groups=fields.NO_ACCESS,
         help="A create that was decided and whose outcome is not known yet: the "
         "column values that were sent.",
+    )
+    deactivating = fields.Boolean(
+        groups=fields.NO_ACCESS,
+        help="The row is being deactivated, since the record was deleted.",
     )
 
     _record_uniq = models.Constraint(
@@ -158,7 +162,9 @@ class IntegrationCoupling(models.Model):
             fetch=True,
         )
         mapping.invalidate_recordset(["coupling_ids"], flush=False)
-        self.env[mapping.model].invalidate_model(["coupling_ids"], flush=False)
+        model = self.env[mapping.model]
+        if "coupling_ids" in model._fields:
+            model.invalidate_model(["coupling_ids"], flush=False)
         return self.browse(row[0] for row in rows)
 
     # -- access -----------------------------------------------------------------------
@@ -241,7 +247,17 @@ class IntegrationCoupling(models.Model):
             }
         )
         wizard._compare()
+        if wizard.conflict:
+            return self.env["integration.conflict.wizard"]._start(self)
         return wizard._open()
+
+    def action_resolve_conflicts(self):
+        """Show what both sides changed, and decide field by field."""
+        waiting = self.filtered(lambda coupling: coupling.state == "conflict")
+        if not waiting:
+            raise UserError(self.env._("None of these records waits for a decision."))
+        waiting._check_records()
+        return self.env["integration.conflict.wizard"]._start(waiting)
 
     def action_open_in_dataverse(self):
         """Open the row in Dynamics 365."""
@@ -287,18 +303,79 @@ class IntegrationCoupling(models.Model):
         couplings.error_ids._resolve()
         couplings.conflict_ids.filtered(lambda c: c.state == "open").state = "resolved"
         for mapping, uncoupled in couplings.grouped("mapping_id").items():
-            self.env["integration.sync.job"].sudo().create(
-                {
-                    "mapping_id": mapping.id,
-                    "kind": "uncoupling",
-                    "state": "done",
-                    "finished_at": fields.Datetime.now(),
-                    "uncoupled": len(uncoupled),
-                }
+            job = (
+                self.env["integration.sync.job"]
+                .sudo()
+                .create(
+                    {
+                        "mapping_id": mapping.id,
+                        "kind": "uncoupling",
+                        "state": "done",
+                        "finished_at": fields.Datetime.now(),
+                        "uncoupled": len(uncoupled),
+                    }
+                )
+            )
+            self.env["integration.change"].sudo()._log(
+                mapping,
+                job,
+                [
+                    {
+                        "action": "uncouple",
+                        "res_id": coupling.res_id,
+                        "external_id": coupling.external_id,
+                        "record_name": coupling.record_name,
+                        "before": coupling.base or None,
+                    }
+                    for coupling in uncoupled
+                ],
             )
         count = len(couplings)
         couplings.unlink()
         return count
+
+    # -- merging in Odoo --------------------------------------------------------------
+
+    @api.model
+    def _follow_merge(self, merged, record):
+        """Records become one in Odoo; their rows in Dataverse are left as they are.
+
+        A row whose record goes belongs to the record that stays, if that has none of
+        its own. Otherwise there are two rows for one record, and only people can say
+        what is to become of them: they are told.
+
+        :param merged: the records that are about to be deleted
+        :param record: the one that takes their place
+        """
+        taken = self._of(record).mapping_id
+        for coupling in self._of(merged):
+            if coupling.mapping_id not in taken:
+                taken |= coupling.mapping_id
+                coupling.write({"res_id": record.id, "etag": False})
+                self.env["integration.inbox"]._put_hints(
+                    coupling.mapping_id, external_ids=[coupling.external_id]
+                )
+                continue
+            self.env["integration.tombstone"]._bury(coupling, "merged")
+            coupling.error_ids._resolve()
+            self.env["sync.error"].create(
+                {
+                    "mapping_id": coupling.mapping_id.id,
+                    "res_model": record._name,
+                    "external_id": coupling.external_id,
+                    "record_name": coupling.record_name,
+                    "kind": "permanent",
+                    "code": "merged",
+                    "message": self.env._(
+                        "'%(name)s' was merged into '%(other)s' in Odoo. Its row in "
+                        "Dataverse is no longer synchronized; merge the rows there as "
+                        "well, and dismiss this line.",
+                        name=coupling.record_name,
+                        other=record.display_name,
+                    ),
+                }
+            )
+            coupling.unlink()
 
     # -- entries of the Action menu ---------------------------------------------------
 
@@ -378,18 +455,15 @@ class IntegrationCoupling(models.Model):
 
     @api.model
     def action_synchronization_log_of(self, records):
-        """What happened to the records: errors and decided conflicts."""
-        return {
-            "type": "ir.actions.act_window",
-            "name": self.env._("Synchronization Log"),
-            "res_model": "integration.conflict",
-            "view_mode": "list",
-            "help": self.env._(
-                "Values that were overwritten unseen, and values that wait for a "
-                "decision, appear here."
-            ),
+        """What synchronization did to the records, on both sides."""
+        external_ids = self._of(records).mapped("external_id")
+        return self.env["ir.actions.act_window"]._for_xml_id(
+            "dataverse_sync.integration_change_action"
+        ) | {
             "domain": [
                 ("res_model", "=", records._name),
+                "|",
                 ("res_id", "in", records.ids),
+                ("external_id", "in", external_ids),
             ],
         }

@@ -12,7 +12,7 @@ STATES = [
     ("waiting", "Waiting"),
     ("conflict", "Conflict"),
     ("error", "Error"),
-    ("suspended", "Suspended"),
+    ("suspended", "Outside the Filter"),
     ("not_coupled", "Not Coupled"),
 ]
 OF_COUPLING = {

@@ -140,6 +140,19 @@ class IntegrationInbox(models.Model):
         )
 
     @api.model
+    def _deleted(self, mapping, external_ids):
+        """The rows among these of which the latest news is that they were deleted."""
+        self.env.cr.execute(
+            "SELECT external_id FROM ("
+            "  SELECT DISTINCT ON (external_id) external_id, deleted"
+            "  FROM integration_inbox"
+            "  WHERE mapping_id = %s AND external_id = ANY(%s)"
+            "  ORDER BY external_id, id DESC) AS latest WHERE deleted",
+            [mapping.id, list(external_ids)],
+        )
+        return {row[0] for row in self.env.cr.fetchall()}
+
+    @api.model
     def _about(self, mapping, res_ids, external_ids):
         """Every row about these records and Dataverse rows, parked or not."""
         return self._rows(
@@ -176,15 +189,20 @@ class IntegrationInbox(models.Model):
 
     @api.model
     def _wake(self, connection, keys):
-        """Rows that waited for one of ``keys`` may go on."""
-        if keys:
-            self.env.cr.execute(
-                "UPDATE integration_inbox SET waiting_for = NULL, not_before = NULL"
-                " FROM integration_table_mapping m"
-                " WHERE waiting_for = ANY(%s) AND m.id = mapping_id"
-                " AND m.connection_id = %s",
-                [list(keys), connection.id],
-            )
+        """Rows that waited for one of ``keys`` may go on.
+
+        :return: the ids of the mappings that have more to do now
+        """
+        if not keys:
+            return set()
+        self.env.cr.execute(
+            "UPDATE integration_inbox SET waiting_for = NULL, not_before = NULL"
+            " FROM integration_table_mapping m"
+            " WHERE waiting_for = ANY(%s) AND m.id = mapping_id"
+            " AND m.connection_id = %s RETURNING m.id",
+            [list(keys), connection.id],
+        )
+        return {row[0] for row in self.env.cr.fetchall()}
 
     @api.model
     def _resume(self, mapping):
@@ -209,6 +227,16 @@ class IntegrationInbox(models.Model):
             " WHERE mapping_id = %s AND external_id IS NOT NULL",
             [mapping.id],
         )
+
+    @api.model
+    def _counts(self, mappings):
+        """How many rows wait in each mapping: ``{mapping id: number}``."""
+        self.env.cr.execute(
+            "SELECT mapping_id, count(*) FROM integration_inbox"
+            " WHERE mapping_id = ANY(%s) GROUP BY mapping_id",
+            [mappings.ids],
+        )
+        return dict(self.env.cr.fetchall())
 
     @api.model
     def _count(self, mapping, *, due=False):

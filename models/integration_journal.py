@@ -118,6 +118,21 @@ class IntegrationJournal(models.Model):
             [mark, model_name, list(ids)],
         )
 
+    @api.autovacuum
+    def _gc_journal(self):
+        """While nobody synchronizes, one row a record is enough.
+
+        A row says no more than: look at this record. The latest one is kept, so that
+        nothing is lost however long a connection is paused.
+        """
+        self.env.cr.execute(
+            "DELETE FROM integration_journal WHERE id IN ("
+            "  SELECT old.id FROM integration_journal old WHERE EXISTS ("
+            "    SELECT FROM integration_journal late WHERE late.id > old.id"
+            "      AND late.res_model = old.res_model AND late.res_id = old.res_id)"
+            "  LIMIT 100000 FOR UPDATE SKIP LOCKED)"
+        )
+
     @api.model
     def _changed(self, model_name, ids):
         """The ids among ``ids`` with changes that no run has read yet."""

@@ -13,6 +13,9 @@ class IntegrationTable(models.Model):
     )
     name = fields.Char("Logical Name", required=True, readonly=True)
     label = fields.Char(readonly=True)
+    change_tracking = fields.Boolean(readonly=True)
+    listed_at = fields.Datetime(readonly=True, help="Last seen in the list of tables.")
+    # Empty until somebody maps the table.
     definition = fields.Json(readonly=True, groups="dataverse_sync.group_manager")
     refreshed_at = fields.Datetime(readonly=True)
 

@@ -1,10 +1,16 @@
 """Integration table mapping: which model goes with which Dataverse table, and how."""
 
+import json
 from ast import literal_eval
+from collections import defaultdict
+from datetime import timedelta
+
+from babel.dates import format_date
 
 from odoo import api, fields, models
 from odoo.exceptions import ValidationError
 from odoo.fields import Domain
+from odoo.tools.misc import get_lang
 
 from .default_mappings import DEFAULT_MAPPINGS
 from .words import DIRECTIONS
@@ -13,6 +19,21 @@ from .words import DIRECTIONS
 # whoever asks.
 FORBIDDEN_MODELS = ("res.users", "res.groups", "res.company")
 FORBIDDEN_PREFIXES = ("ir.", "base.", "bus.", "integration.", "auth.", "mail.")
+
+# With another value here, records may take part, or values travel, that no link and no
+# journal tells of: what happened before is looked at once more.
+WIDENING = {
+    "active",
+    "connection_id",
+    "direction",
+    "drift_policy",
+    "filter_domain",
+    "integration_filter",
+    "model_id",
+    "synch_only_coupled",
+}
+# The overview's graph shows so many days.
+DAYS = 7
 
 # Entries of the Action menu that every mapped model gets: name, method, sequence.
 ACTION_MENU = (
@@ -113,8 +134,52 @@ class IntegrationTableMapping(models.Model):
         help="When two records are coupled that both hold a value, and not the same. "
         "An empty value never replaces one that is there.",
     )
+    guard_deletions = fields.Integer(
+        "Deleted Records",
+        default=10,
+        help="When more records than this were deleted on one side at once, and more "
+        "than the percentage, nothing is done before an administrator has confirmed.",
+    )
+    guard_deletions_share = fields.Integer("Deleted Records in %", default=5)
+    guard_changes = fields.Integer(
+        "Overwritten Records",
+        default=100,
+        help="When more records than this would be overwritten at once, and more than "
+        "the percentage, nothing is done before an administrator has confirmed.",
+    )
+    guard_changes_share = fields.Integer("Overwritten Records in %", default=50)
+    compare_nightly = fields.Boolean(
+        "Nightly Full Compare",
+        default=True,
+        help="Every night all records of both sides are compared: it finds what no "
+        "journal tells, such as computed fields and writes past Odoo.",
+    )
+    synch_interval = fields.Integer(
+        "Synchronize Every",
+        help="Minutes between two scheduled synchronizations. 0: each time the "
+        "scheduled action runs.",
+    )
+    event_driven = fields.Boolean(
+        "When Something Changed",
+        default=True,
+        help="Odoo changes are sent the next time the scheduled action runs, without "
+        "waiting for the interval.",
+    )
+    next_synch = fields.Datetime("Next Synchronization", readonly=True, copy=False)
+    needed_mapping_ids = fields.Many2many(
+        "integration.table.mapping",
+        string="Runs After",
+        compute="_compute_needed_mapping_ids",
+        help="The lookups among the fields point to records of these mappings.",
+    )
     field_mapping_ids = fields.One2many(
         "integration.field.mapping", "mapping_id", string="Fields", copy=True
+    )
+    problem = fields.Text(
+        compute="_compute_problem", help="What does not go together, as you choose."
+    )
+    template_ids = fields.One2many(
+        "integration.template", "mapping_id", string="Default Values", copy=True
     )
     coupling_ids = fields.One2many(
         "integration.coupling", "mapping_id", string="Couplings"
@@ -126,6 +191,12 @@ class IntegrationTableMapping(models.Model):
     error_count = fields.Integer(compute="_compute_counts")
     waiting_count = fields.Integer(compute="_compute_counts")
     last_synch = fields.Datetime("Last Synchronization", compute="_compute_counts")
+    rests = fields.Boolean(
+        compute="_compute_rests", help="Its full synchronization is paused."
+    )
+    last_days = fields.Text(
+        compute="_compute_last_days", help="What the graph of the overview shows."
+    )
 
     _name_uniq = models.Constraint(
         "UNIQUE (connection_id, name)",
@@ -157,6 +228,7 @@ class IntegrationTableMapping(models.Model):
                 ["__count"],
             )
         )
+        waiting = self.env["integration.inbox"]._counts(self)
         finished = dict(
             self.env["integration.sync.job"]._read_group(
                 [
@@ -173,9 +245,70 @@ class IntegrationTableMapping(models.Model):
             mapping.conflict_count = conflicts.get(mapping, 0)
             mapping.error_count = errors.get(mapping, 0)
             mapping.last_synch = finished.get(mapping, False)
-            mapping.waiting_count = (
-                self.env["integration.inbox"]._count(mapping) if mapping.ids else 0
+            mapping.waiting_count = waiting.get(mapping.id, 0)
+
+    def _compute_rests(self):
+        paused = (
+            self.env["integration.full.sync"]
+            .sudo()
+            .search([("mapping_id", "in", self.ids), ("state", "=", "paused")])
+        )
+        for mapping in self:
+            mapping.rests = mapping in paused.mapping_id
+
+    def _compute_last_days(self):
+        """Records created, changed or removed on each of the last days."""
+        today = fields.Date.context_today(self)
+        days = [today - timedelta(days=past) for past in range(DAYS - 1, -1, -1)]
+        done = defaultdict(int)
+        for mapping, day, *numbers in self.env["integration.sync.job"]._read_group(
+            [
+                ("mapping_id", "in", self.ids),
+                ("started_at", ">=", fields.Datetime.to_datetime(days[0])),
+            ],
+            ["mapping_id", "started_at:day"],
+            ["inserted:sum", "modified:sum", "deleted:sum"],
+        ):
+            done[mapping.id, fields.Date.to_date(day)] += sum(numbers)
+        for mapping in self:
+            mapping.last_days = json.dumps(
+                [
+                    {
+                        "key": self.env._("Records synchronized"),
+                        "values": [
+                            {
+                                "label": format_date(
+                                    day, "EEE", get_lang(self.env).code
+                                ),
+                                "value": done[mapping.id, day],
+                                "type": "future" if day == today else "past",
+                            }
+                            for day in days
+                        ],
+                    }
+                ]
             )
+
+    @api.depends("field_mapping_ids.field_name", "field_mapping_ids.enabled", "model")
+    def _compute_needed_mapping_ids(self):
+        for mapping in self:
+            others = self.search([("connection_id", "=", mapping.connection_id.id)])
+            mapping.needed_mapping_ids = (
+                self.env["integration.engine.run"]._needed_by(mapping._origin, others)
+                if mapping._origin
+                else False
+            )
+
+    @api.depends("field_mapping_ids.problem")
+    def _compute_problem(self):
+        for mapping in self:
+            problems = mapping.field_mapping_ids.filtered("problem").mapped("problem")
+            mapping.problem = "\n".join(dict.fromkeys(problems))
+
+    @api.constrains("synch_interval")
+    def _check_synch_interval(self):
+        if any(mapping.synch_interval < 0 for mapping in self):
+            raise ValidationError(self.env._("An interval cannot be negative."))
 
     @api.constrains("model_id")
     def _check_model(self):
@@ -214,16 +347,31 @@ class IntegrationTableMapping(models.Model):
                     )
                 ) from error
 
-    @api.constrains("connection_id", "model_id")
-    def _check_connection_change(self):
+    @api.constrains("integration_filter", "integration_table", "connection_id")
+    def _check_with_table(self):
+        """Refuse what cannot work, as far as it is known without asking Dataverse."""
         for mapping in self:
-            if mapping.coupling_ids.filtered(
-                lambda c, m=mapping: c.res_model != m.model
-            ):
+            self.env["integration.engine.schema"]._check(mapping)
+
+    def _check_coupled(self, vals):
+        """Couplings mean nothing in another model, table or organization."""
+        for mapping in self.filtered("coupling_ids"):
+            moved = [
+                name
+                for name, value in (
+                    ("model_id", mapping.model_id.id),
+                    ("integration_table", mapping.integration_table),
+                    ("connection_id", mapping.connection_id.id),
+                )
+                if vals.get(name, value) != value
+            ]
+            if moved:
                 raise ValidationError(
                     self.env._(
-                        "Delete the couplings of %s before its model changes.",
-                        mapping.name,
+                        "Delete the couplings of %(mapping)s before its %(field)s "
+                        "changes.",
+                        mapping=mapping.name,
+                        field=self._fields[moved[0]]._description_string(self.env),
                     )
                 )
 
@@ -252,10 +400,13 @@ class IntegrationTableMapping(models.Model):
         return mappings
 
     def write(self, vals):
+        self._check_coupled(vals)
         before = set(self.mapped("model"))
         result = super().write(vals)
         if {"active", "model_id"} & vals.keys():
             self._follow_model(before)
+        if WIDENING & vals.keys():
+            self._request_full_synchronization()
         return result
 
     def unlink(self):
@@ -327,26 +478,41 @@ class IntegrationTableMapping(models.Model):
     # -- default setup ----------------------------------------------------------------
 
     @api.model
-    def _create_defaults(self, connection):
-        """Create the default mappings that this connection lacks.
+    def _defaults(self, connection):
+        """The default mappings that this database can have and the connection lacks.
 
-        :return: the new mappings
+        :return: list of dicts, see `default_mappings`
         """
         existing = set(
             self.with_context(active_test=False)
             .search([("connection_id", "=", connection.id)])
             .mapped("name")
         )
+        return [
+            definition
+            for definition in DEFAULT_MAPPINGS
+            if definition["name"] not in existing and definition["model"] in self.env
+        ]
+
+    @api.model
+    def _create_defaults(self, connection, names=None):
+        """Create the default mappings that this connection lacks.
+
+        :param names: only these of them
+        :return: the new mappings
+        """
+        # The oldest rule of a kind is the one that was delivered.
         rules = {
             rule.code: rule.id
-            for rule in self.env["integration.transformation.rule"].search([])
+            for rule in self.env["integration.transformation.rule"].search(
+                [], order="id desc"
+            )
         }
         return self.create(
             [
                 self._prepare_default(connection, definition, rules)
-                for definition in DEFAULT_MAPPINGS
-                if definition["name"] not in existing
-                and definition["model"] in self.env
+                for definition in self._defaults(connection)
+                if names is None or definition["name"] in names
             ]
         )
 
@@ -435,12 +601,24 @@ class IntegrationTableMapping(models.Model):
         self.connection_id._check_manager()
         jobs = self.env["integration.sync.job"]
         for mapping in self._in_run_order():
-            jobs |= self.env["integration.engine.run"]._run(mapping, kind="manual")
+            # An ordinary run would use up what a full one has still to look at.
+            full = self.env["integration.full.sync"].sudo()._of(mapping)
+            jobs |= self.env["integration.engine.run"]._run(
+                mapping, kind="manual", create=bool(full) or None
+            )
         return jobs._totals()
 
     def _in_run_order(self):
         """Parents before children, by the lookups between the mappings."""
         return self.env["integration.engine.run"]._in_order(self)
+
+    def _run_scheduled(self):
+        """What the scheduled action does with one mapping."""
+        full = self.env["integration.full.sync"]._of(self)
+        if full:
+            full._go_on()
+        else:
+            self.env["integration.engine.run"]._run(self, kind="scheduled")
 
     @api.model
     def _cron_synchronize(self):
@@ -450,11 +628,42 @@ class IntegrationTableMapping(models.Model):
         cron._commit_progress(remaining=len(mappings))
         for mapping in mappings._in_run_order():
             # An earlier mapping may have been told to stop.
-            if mapping.connection_id._is_usable():
-                self.env["integration.engine.run"]._run(mapping, kind="scheduled")
+            if mapping.connection_id._is_usable() and mapping._is_due():
+                mapping._plan_next()
+                mapping._run_scheduled()
             if not cron._commit_progress(1):
                 self._wake_up()
                 break
+
+    def _is_due(self):
+        """Whether the scheduled action has something to do for the mapping now."""
+        self.ensure_one()
+        if not self.next_synch or self.next_synch <= fields.Datetime.now():
+            return True
+        if self.env["integration.full.sync"]._of(self):
+            return True
+        # What a person asked for, or an earlier run left, stands in the inbox.
+        if self.env["integration.inbox"]._count(self):
+            return True
+        return self.event_driven and bool(
+            self.env["integration.journal"]
+            .sudo()
+            .search_count([("res_model", "=", self.model)], limit=1)
+        )
+
+    def _plan_next(self):
+        """The interval begins with the run, so that a long one does not shift it."""
+        self.next_synch = self.synch_interval and fields.Datetime.add(
+            fields.Datetime.now(), minutes=self.synch_interval
+        )
+
+    @api.model
+    def _cron_compare(self):
+        """Have the mappings that want it compared as a whole in their next run."""
+        self.search(
+            [("connection_id.state", "=", "connected"), ("compare_nightly", "=", True)]
+        )._request_full_synchronization()
+        self._wake_up()
 
     @api.model
     def _wake_up(self, at=None):
@@ -465,8 +674,27 @@ class IntegrationTableMapping(models.Model):
         """Synchronize what changed, in the background."""
         self.connection_id._check_manager()
         self._check_connected()
+        self.next_synch = False
         self._wake_up()
         return self.connection_id[:1]._notify_scheduled()
+
+    def action_preview(self):
+        """Show what the next run would do; nothing is written on either side."""
+        self.ensure_one()
+        self.connection_id._check_manager()
+        self._check_connected()
+        return self.env["integration.preview"]._make(self)._open()
+
+    def action_try_filter(self):
+        """Ask Dataverse how many rows the filter lets take part."""
+        self.ensure_one()
+        self.connection_id._check_manager()
+        self._check_connected()
+        count = self.env["integration.engine.catalog"]._try_filter(self)
+        return self.connection_id._notify(
+            self.env._("The filter works"),
+            self.env._("%(count)s rows of Dataverse take part.", count=count),
+        )
 
     def action_run_full_synchronization(self):
         """Look at every record of both sides, in the background."""
@@ -479,7 +707,8 @@ class IntegrationTableMapping(models.Model):
     def _request_full_synchronization(self):
         """The next run compares everything that takes part."""
         for mapping in self.sudo():
-            self.env["integration.checkpoint"].sudo()._of(mapping)._forget()
+            self.env["integration.checkpoint"].sudo()._of(mapping)._request_compare()
+            mapping.next_synch = False
 
     def _check_connected(self):
         """Refuse to talk to a Dataverse that is not, or not now, to be talked to.
@@ -504,6 +733,26 @@ class IntegrationTableMapping(models.Model):
             "context": {"default_mapping_id": self.id},
         }
 
+    def action_find_deleted(self):
+        """Look for couplings of which one record is gone without anybody noticing.
+
+        The next run reads what was found and decides about it by the policy.
+        """
+        self.connection_id._check_manager()
+        self._check_connected()
+        capture = self.env["integration.engine.capture"].sudo()
+        found = sum(capture._find_deleted(mapping) for mapping in self.sudo())
+        if found:
+            self._wake_up()
+        return self.connection_id[:1]._notify(
+            self.env._("Find Deleted"),
+            self.env._(
+                "%s couplings lack a record. They are handled in the background.", found
+            )
+            if found
+            else self.env._("Every coupling has both of its records."),
+        )
+
     def action_delete_couplings(self):
         """Delete all couplings of the mapping, after a question."""
         self.connection_id._check_manager()
@@ -525,6 +774,12 @@ class IntegrationTableMapping(models.Model):
 
     def action_open_errors(self):
         return self._open("sync_error_action")
+
+    def action_open_conflicts(self):
+        action = self._open("integration_coupling_action")
+        return action | {
+            "domain": [("mapping_id", "=", self.id), ("state", "=", "conflict")]
+        }
 
     def action_open_jobs(self):
         return self._open("integration_sync_job_action")

@@ -11,6 +11,7 @@ class IntegrationTombstone(models.Model):
     mapping_id = fields.Many2one(
         "integration.table.mapping", required=True, index=True, ondelete="cascade"
     )
+    res_model = fields.Char("Model", related="mapping_id.model")
     res_id = fields.Integer("Record", index=True)
     external_id = fields.Char("Dataverse ID", index=True)
     reason = fields.Selection(
@@ -18,6 +19,7 @@ class IntegrationTombstone(models.Model):
             ("uncoupled", "Coupling deleted by a user"),
             ("deleted", "A record was deleted"),
             ("refused", "Match refused by a user"),
+            ("merged", "Merged into another record"),
         ],
         required=True,
     )
@@ -57,6 +59,52 @@ class IntegrationTombstone(models.Model):
             ]
         )
 
+    @api.autovacuum
+    def _gc_tombstones(self):
+        """Forget pairs of which the record is gone and the row will not come back.
+
+        A grave of a record that lives on is kept: without it, the record would be
+        created in Dataverse once more. Deleted rows are kept for 30 days at most.
+        (Power Platform: "Restore deleted Microsoft Dataverse table records")
+        """
+        old = fields.Datetime.subtract(fields.Datetime.now(), years=1)
+        graves = self.search([("create_date", "<", old)], limit=10000)
+        for model_name, of_model in graves.grouped("res_model").items():
+            if model_name in self.env:
+                records = self.env[model_name].browse(of_model.mapped("res_id"))
+                alive = set(records.exists().ids)
+                of_model.filtered(lambda g, a=alive: g.res_id not in a).unlink()
+
+    @api.model
+    def _bury_row(self, mapping, external_id, reason):
+        """Leave a row alone from now on, but not the record that it belonged to."""
+        self.create(
+            {"mapping_id": mapping.id, "external_id": external_id, "reason": reason}
+        )
+
+    @api.model
+    def _of_mapping(self, mapping):
+        """The graves of rows that may have come back when Dataverse was restored."""
+        return self.search(
+            [("mapping_id", "=", mapping.id), ("reason", "=", "deleted")]
+        )
+
+    @api.model
+    def _of_rows(self, mapping, external_ids):
+        """The latest graves of rows that ended because a record was deleted."""
+        graves = self.search(
+            [
+                ("mapping_id", "=", mapping.id),
+                ("external_id", "in", list(external_ids)),
+            ]
+        )
+        latest = {}
+        for grave in graves:
+            latest.setdefault(grave.external_id, grave)
+        return graves.filtered(
+            lambda g: latest[g.external_id] == g and g.reason == "deleted" and g.base
+        )
+
     @api.model
     def _buried(self, mapping, res_ids, external_ids):
         """Which of these must be left alone.
@@ -72,6 +120,22 @@ class IntegrationTombstone(models.Model):
             ]
         )
         return set(graves.mapped("res_id")), set(graves.mapped("external_id"))
+
+    @api.model
+    def _merged(self, mapping, res_ids, external_ids):
+        """Those among these records and rows that were merged into others, as a set."""
+        graves = self.search(
+            [
+                ("mapping_id", "=", mapping.id),
+                ("reason", "=", "merged"),
+                "|",
+                ("res_id", "in", list(res_ids)),
+                ("external_id", "in", list(external_ids)),
+            ]
+        )
+        return {
+            id_ for grave in graves for id_ in (grave.res_id, grave.external_id) if id_
+        }
 
     @api.model
     def _forget(self, mapping, res_ids=(), external_ids=()):

@@ -14,6 +14,12 @@ class ResConfigSettings(models.TransientModel):
     dataverse_environment_url = fields.Char(
         related="dataverse_connection_id.environment_url"
     )
+    dataverse_error_activity = fields.Boolean(
+        related="dataverse_connection_id.error_activity", readonly=False
+    )
+    dataverse_error_digest = fields.Boolean(
+        related="dataverse_connection_id.error_digest", readonly=False
+    )
 
     def _compute_dataverse_connection_id(self):
         connection = self.env["integration.connection"].search(
@@ -22,7 +28,9 @@ class ResConfigSettings(models.TransientModel):
         self.dataverse_connection_id = connection
 
     def action_dataverse_open_connection(self):
-        """Open the connection of this company, or a new one."""
+        """Open the connection of this company, or set one up."""
+        if not self.dataverse_connection_id:
+            return self.env["integration.setup.wizard"].action_set_up()
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Dataverse Connection"),

@@ -53,6 +53,13 @@ class SyncError(models.Model):
     code = fields.Char(readonly=True)
     detail = fields.Text("Technical Details", readonly=True)
     message = fields.Text(required=True, readonly=True)
+    cause = fields.Char(
+        compute="_compute_cause",
+        store=True,
+        index=True,
+        help="The message without the record's name: equal for all records that have "
+        "the same trouble.",
+    )
     field_name = fields.Char("Field", readonly=True)
     state = fields.Selection(
         [
@@ -88,6 +95,14 @@ class SyncError(models.Model):
         for error in self:
             error.connection_id = error.mapping_id.connection_id or error.connection_id
 
+    @api.depends("message", "record_name")
+    def _compute_cause(self):
+        for error in self:
+            cause = error.message or ""
+            if error.record_name:
+                cause = cause.replace(f"'{error.record_name}'", "'…'")
+            error.cause = cause
+
     @api.depends("kind", "coupling_id.conflict_ids.state")
     def _compute_conflict_ids(self):
         for error in self:
@@ -121,6 +136,7 @@ class SyncError(models.Model):
                 if error:
                     error.write(
                         {
+                            "retry_at": False,
                             **vals,
                             "job_id": job.id if job else error.job_id.id,
                             "state": "open",
@@ -141,6 +157,14 @@ class SyncError(models.Model):
                     )
             self.browse([e.id for e in known.values()])._resolve()
         self.create(fresh)
+        tries = [
+            vals["retry_at"]
+            for reported in failures.values()
+            for vals in reported
+            if vals.get("retry_at")
+        ]
+        if tries:
+            self.env["integration.table.mapping"]._wake_up(at=min(tries))
 
     @api.model
     def _open_of(self, mapping, subjects):
@@ -189,14 +213,14 @@ class SyncError(models.Model):
     def action_retry(self):
         """Let the next run look at these records again.
 
-        For what was stopped for safety, this is the confirmation: it is done at once.
+        For what was held back for safety, this is the confirmation.
         """
         self._check_records()
         self = self.filtered(lambda error: error.state != "resolved")
         guarded = self.filtered(lambda error: error.kind == "guard")
         if guarded:
-            guarded.connection_id._check_manager()
-            guarded._couplings()._run()
+            guarded.connection_id._check_chosen()
+            guarded.job_id.action_confirm()
         left = self.sudo() - guarded.sudo()
         for mapping, errors in left.grouped("mapping_id").items():
             if mapping:
@@ -220,15 +244,36 @@ class SyncError(models.Model):
             )
         return couplings.action_synchronize_now()
 
+    def action_resolve(self):
+        """Decide the conflicts among these errors, field by field."""
+        self._check_records()
+        conflicts = self.filtered(lambda error: error.kind == "conflict")
+        return conflicts._couplings().action_resolve_conflicts()
+
     def action_set_up_coupling(self):
         """Couple the record of this error to another row."""
-        self.ensure_one()
+        if len(self) != 1:
+            raise UserError(
+                self.env._(
+                    "A coupling is set up for one record at a time: select one error."
+                )
+            )
         if not self.res_id:
             raise UserError(
                 self.env._("There is no Odoo record yet that could be coupled.")
             )
         record = self.env[self.res_model].browse(self.res_id)
         return self.env["integration.coupling"].action_set_up_coupling_of(record)
+
+    def action_map_options(self):
+        """Say which record or value stands for the option that this error misses."""
+        self.ensure_one()
+        lines = self.mapping_id.field_mapping_ids.filtered(
+            lambda line: line.field_name == self.field_name
+        )
+        if not lines:
+            raise UserError(self.env._("This field is not mapped any more."))
+        return lines[:1].action_options()
 
     def action_delete_coupling(self):
         """Delete the couplings of these errors; the records stay."""
@@ -257,6 +302,13 @@ class SyncError(models.Model):
         """Put the error aside; it comes back when it happens again."""
         self._check_records()
         self.sudo().write({"state": "dismissed", "retry_at": False})
+
+    def action_find_deleted(self):
+        """Look for couplings of which one record is gone without anybody noticing."""
+        mappings = self.env["integration.table.mapping"].search(
+            [("connection_id.state", "=", "connected")]
+        )
+        return mappings.action_find_deleted()
 
     def action_open_record(self):
         self.ensure_one()

@@ -5,3 +5,6 @@ DIRECTIONS = [
     ("to_integration", "To Dataverse"),
     ("from_integration", "From Dataverse"),
 ]
+
+# The HTTP header that carries the key with which Dataverse calls.
+WEBHOOK_HEADER = "X-Dataverse-Sync-Key"

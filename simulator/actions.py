@@ -19,6 +19,7 @@ from .messages import Request
 from .query import Options
 from .reader import Reader, View
 from .rows import Row, Rows
+from .sales_actions import parameters
 from .schema import Table
 from .security import Caller
 
@@ -126,7 +127,7 @@ class Actions:
     # -- Merge ---------------------------------------------------------------------
 
     def _merge(self, request: Request) -> None:
-        given = _parameters(
+        given = parameters(
             request,
             "Merge",
             required=("Target", "Subordinate"),
@@ -190,7 +191,7 @@ class Actions:
     # -- closing -------------------------------------------------------------------
 
     def _close(self, name: str, closing: _Closing, request: Request) -> None:
-        given = _parameters(request, name, required=("Status", closing.parameter))
+        given = parameters(request, name, required=("Status", closing.parameter))
         table = self.schema.tables[closing.table]
         activity = self.schema.tables[closing.activity]
         body, caller = given[closing.parameter], request.caller
@@ -230,7 +231,7 @@ class Actions:
     # -- QualifyLead ---------------------------------------------------------------
 
     def _qualify_lead(self, table: Table, row_id: str, request: Request) -> Body:
-        given = _parameters(
+        given = parameters(
             request,
             "QualifyLead",
             required=("CreateAccount", "CreateContact", "CreateOpportunity", "Status"),
@@ -339,7 +340,7 @@ class Actions:
 
     def _bulk_delete(self, request: Request) -> Body:
         """The job has run when the answer is given; the real one runs later."""
-        given = _parameters(
+        given = parameters(
             request,
             "BulkDelete",
             required=("QuerySet", "JobName"),
@@ -424,24 +425,3 @@ def _object(parameter: str, value: Any) -> None:
 
 def _parent(row: Row) -> str | None:
     return row.get("parentaccountid") or row.get("parentcustomerid")
-
-
-def _parameters(
-    request: Request,
-    action: str,
-    required: tuple[str, ...],
-    optional: tuple[str, ...] = (),
-) -> Body:
-    """The body, checked against the names of the action's parameters."""
-    body = request.json()
-    for name in body:
-        if name not in required and name not in optional:
-            raise errors.payload(
-                action,
-                f"The parameter '{name}' in the request payload is not a valid "
-                f"parameter for the operation '{action}'.",
-            )
-    for name in required:
-        if body.get(name) is None:
-            raise errors.payload(action, f"The parameter '{name}' is missing.")
-    return body

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -18,20 +20,24 @@ from . import (
     csdl,
     duplicates,
     errors,
-    metadata_query,
     preferences,
     query,
 )
 from .actions import ACTIONS, Actions
+from .apply import Apply
 from .faults import Faults
 from .fetch import Fetch
+from .files import FILE_ACTIONS, Files
 from .filters import Sql
+from .functions import FUNCTIONS, USER_PRIVILEGES, Functions
 from .messages import Request, Response
 from .metadata import SETS
+from .metadata_writing import METADATA_ACTIONS, MetadataWriting
 from .organization import Organization
 from .query import Options
 from .reader import View
 from .rows import Conditions, etag
+from .sales_actions import SALES_ACTIONS, SalesActions
 from .schema import Table
 from .sql import to_fetch
 from .tokens import parse_page_token
@@ -69,8 +75,28 @@ class Api:
         self.reader = organization.reader
         self.changes = organization.changes
         self.fetch = Fetch(organization.reader)
+        self.apply = Apply(organization.reader)
         self.metadata = organization.metadata
+        self.metadata_writing = MetadataWriting(
+            organization.customization, organization.metadata
+        )
+        self.functions = Functions(organization)
+        self.files = Files(organization.rows)
         self.actions = Actions(organization.rows, organization.reader)
+        self.metadata_writing = MetadataWriting(
+            organization.customization, organization.metadata
+        )
+        sales = SalesActions(organization.rows, organization.reader)
+        # Unbound actions: what answers the request, with JSON or None for 204.
+        self._messages: dict[str, Callable[[Request], dict[str, Any] | None]] = {
+            **{name: partial(self.actions.run, name) for name in ACTIONS},
+            **{name: partial(sales.run, name) for name in SALES_ACTIONS},
+            **{name: partial(act, self.files) for name, act in FILE_ACTIONS.items()},
+            **{
+                name: partial(act, self.metadata_writing)
+                for name, act in METADATA_ACTIONS.items()
+            },
+        }
 
     def handle(self, request: Request) -> Response:
         before = self.organization.store.version
@@ -128,12 +154,12 @@ class Api:
             return self._model(request)
         if match["name"] in SETS:
             return self._metadata(request, path)
-        if match["name"] in ACTIONS and not rest and match["key"] is None:
+        if match["name"] in self._messages and not rest and match["key"] is None:
             _only(request, "POST")
-            return _done(self.actions.run(match["name"], request))
-        if match["name"] in _FUNCTIONS and not rest:
+            return _done(self._messages[match["name"]](request))
+        if match["name"] in FUNCTIONS and not rest:
             _only(request, "GET")
-            return _FUNCTIONS[match["name"]](self, request, match["key"] or "")
+            return self.functions.run(match["name"], request, match["key"] or "")
         table = self.schema.sets.get(match["name"])
         if table is None:
             raise errors.segment_not_found(match["name"])
@@ -180,11 +206,29 @@ class Api:
         row_id = self._find(table, key)
         match = _SEGMENT.fullmatch(rest[0])
         name, below = (match["name"] if match else rest[0]), rest[1:]
+        if name == USER_PRIVILEGES and table.name == "systemuser" and not below:
+            return self.functions.user_privileges(request, row_id)
         if name.startswith("Microsoft.Dynamics.CRM.") and not below:
             _only(request, "POST")
             return _done(self.actions.run_bound(name, table, row_id, request))
+        column = table.columns.get(name)
+        if column in table.file_columns:
+            if below == ["$value"]:
+                _only(request, "GET")
+                return self.files.read(request, table, row_id, column)
+            if not below and request.method == "GET":
+                return self.files.read_as_json(request, table, row_id, column)
+            if not below and request.method in ("PATCH", "PUT", "DELETE"):
+                act = (
+                    self.files.delete
+                    if request.method == "DELETE"
+                    else (self.files.write)
+                )
+                return act(request, table, row_id, column)
         if name in table.columns and not below and name not in table.navigations:
             return self._property(request, table, row_id, name)
+        if name in table.columns and below == ["$value"]:
+            return self._plain_property(request, table, row_id, name)
         if name in table.navigations:
             if below == ["$ref"]:
                 return self._lookup_reference(request, table, row_id, name)
@@ -222,6 +266,8 @@ class Api:
         )
         if options.fetch_xml is not None:
             text = self.fetch.page(table, options.fetch_xml, view)
+        elif options.apply is not None:
+            text = self.apply.page(table, options, view)
         elif options.sql is not None:
             text = self._sql_page(table, options, view)
         elif tracking:
@@ -263,15 +309,28 @@ class Api:
             self.rows.update(table, row_id, {name: None}, request.caller)
             return Response(204)
         _only(request, "GET")
-        _, view = self._reading(request)
-        text, _ = self.reader.one(table, row_id, Options(select=(name,)), view)
-        value = json.loads(text, parse_float=_Literal)[name]
+        value = self._value(request, table, row_id, name)
         if value is None:
             return Response(204)
         context = f"{request.api_url}/$metadata#{table.entity_set}({row_id})/{name}"
         return Response.of_json(
             f'{{"@odata.context":{json.dumps(context)},"value":{_json(value)}}}'
         )
+
+    def _plain_property(
+        self, request: Request, table: Table, row_id: str, name: str
+    ) -> Response:
+        """A property without JSON around it."""
+        _only(request, "GET")
+        value = self._value(request, table, row_id, name)
+        if value is None:
+            return Response(204)
+        return _plain_text(value if isinstance(value, str) else _json(value))
+
+    def _value(self, request: Request, table: Table, row_id: str, name: str) -> Any:
+        _, view = self._reading(request)
+        text, _ = self.reader.one(table, row_id, Options(select=(name,)), view)
+        return json.loads(text, parse_float=_Literal)[name]
 
     def _lookup_target(
         self, request: Request, table: Table, row_id: str, navigation: str
@@ -346,10 +405,37 @@ class Api:
             headers["Location"] = address
         return Response(204, headers)
 
+    def _references_only(self, request: Request, found: Response) -> Response:
+        """The rows of an answer by their addresses, as ``/$ref`` shows them."""
+        if found.status != 200:
+            return found
+        body = json.loads(found.body)
+        entity_set = re.split(r"[(/]", body["@odata.context"].rpartition("#")[2])[0]
+        primary_id = self.schema.sets[entity_set].primary_id
+
+        def reference(row: dict[str, Any]) -> dict[str, Any]:
+            address = f"{request.api_url}/{entity_set}({row[primary_id]})"
+            return {"@odata.id": address}
+
+        model = f"{request.api_url}/$metadata"
+        if "value" not in body:
+            answer = {"@odata.context": f"{model}#$ref", **reference(body)}
+        else:
+            answer = {
+                "@odata.context": f"{model}#Collection($ref)",
+                "value": [reference(row) for row in body["value"]],
+            }
+            if "@odata.nextLink" in body:
+                answer["@odata.nextLink"] = body["@odata.nextLink"]
+        return Response.of_json(_json(answer))
+
     def _lookup_reference(
         self, request: Request, table: Table, row_id: str, navigation: str
     ) -> Response:
         target = None
+        if request.method == "GET":
+            found = self._lookup_target(request, table, row_id, navigation)
+            return self._references_only(request, found)
         if request.method == "PUT":
             target = request.json().get("@odata.id")
         elif request.method != "DELETE":
@@ -364,6 +450,9 @@ class Api:
         """Associating writes the lookup on the other side of the relationship."""
         relationship = table.collections[name]
         source = self.schema.tables[relationship.table]
+        if request.method == "GET" and not key:
+            found = self._related(request, table, row_id, name, counted=False)
+            return self._references_only(request, found)
         if request.method == "POST" and not key:
             reference = request.json().get("@odata.id", "")
             target: str | None = f"{table.entity_set}({row_id})"
@@ -420,11 +509,8 @@ class Api:
     # -- everything else -----------------------------------------------------------
 
     def _metadata(self, request: Request, path: str) -> Response:
-        if request.method == "POST":
-            key_id = self.metadata.create_key(path, request.json())
-            return Response(
-                204, {"OData-EntityId": f"{request.api_url}/{path}({key_id})"}
-            )
+        if request.method in ("POST", "PUT", "DELETE"):
+            return self.metadata_writing.write(request, path)
         _only(request, "GET")
         options = query.parse(request.query)
         return Response.of_json(
@@ -437,15 +523,6 @@ class Api:
         body = csdl.document(self.schema, annotations=annotated)
         return Response(200, {"Content-Type": "application/xml"}, body)
 
-    def _metadata_changes(self, request: Request, arguments: str) -> Response:
-        """All definitions the query finds: no deltas, so a client stamp is ignored."""
-        given = dict(parse_qsl(request.query))
-        name = re.search(r"\bQuery\s*=\s*(@\w+)", unquote(arguments))
-        asked = metadata_query.parse(given.get(name[1]) if name else None)
-        stamp = f"{self.organization.store.version}!{self.organization.clock.text()}"
-        answer = self.metadata.changes(asked, stamp, request.api_url)
-        return Response.of_json(_json(answer))
-
     def _service_document(self, request: Request) -> Response:
         _only(request, "GET")
         entries = [
@@ -454,83 +531,6 @@ class Api:
         ]
         context = f"{request.api_url}/$metadata"
         return Response.of_json(_json({"@odata.context": context, "value": entries}))
-
-    def _who_am_i(self, request: Request, arguments: str) -> Response:
-        name = "Microsoft.Dynamics.CRM.WhoAmIResponse"
-        return Response.of_json(
-            _json(
-                {
-                    "@odata.context": f"{request.api_url}/$metadata#{name}",
-                    "BusinessUnitId": request.caller.business_unit_id,
-                    "UserId": request.caller.user_id,
-                    "OrganizationId": self.organization.id,
-                }
-            )
-        )
-
-    def _current_organization(self, request: Request, arguments: str) -> Response:
-        name = "Microsoft.Dynamics.CRM.RetrieveCurrentOrganizationResponse"
-        root = request.api_url.partition("/api/data")[0]
-        return Response.of_json(
-            _json(
-                {
-                    "@odata.context": f"{request.api_url}/$metadata#{name}",
-                    "Detail": {
-                        "OrganizationId": self.organization.id,
-                        "FriendlyName": self.organization.name,
-                        "UniqueName": "simulator",
-                        "UrlName": "simulator",
-                        "OrganizationVersion": "9.2.24051.00184",
-                        "EnvironmentId": self.organization.id,
-                        "TenantId": self.organization.tenant,
-                        "State": "Enabled",
-                        "Endpoints": {
-                            "Count": 1,
-                            "IsReadOnly": False,
-                            "Keys": ["WebApplication"],
-                            "Values": [f"{root}/"],
-                        },
-                    },
-                }
-            )
-        )
-
-    def _total_record_count(self, request: Request, arguments: str) -> Response:
-        names = re.findall(r"'(\w+)'", f"{arguments} {unquote(request.query)}")
-        unknown = [name for name in names if name not in self.schema.tables]
-        if unknown or not names:
-            raise errors.bad_request(f"Unknown entity names: {', '.join(unknown)}")
-        view = View(request.caller, request.api_url, preferences.parse(""))
-        for name in names:
-            self.reader.visible(self.schema.tables[name], view)
-        counts = [
-            self.organization.store.execute(f"SELECT count(*) FROM {name}").fetchone()[
-                0
-            ]
-            for name in names
-        ]
-        context = "Microsoft.Dynamics.CRM.RetrieveTotalRecordCountResponse"
-        return Response.of_json(
-            _json(
-                {
-                    "@odata.context": f"{request.api_url}/$metadata#{context}",
-                    "EntityRecordCountCollection": {
-                        "Count": len(names),
-                        "IsReadOnly": False,
-                        "Keys": names,
-                        "Values": counts,
-                    },
-                }
-            )
-        )
-
-
-_FUNCTIONS = {
-    "WhoAmI": Api._who_am_i,
-    "RetrieveCurrentOrganization": Api._current_organization,
-    "RetrieveTotalRecordCount": Api._total_record_count,
-    "RetrieveMetadataChanges": Api._metadata_changes,
-}
 
 
 class _Literal(float):
@@ -585,7 +585,11 @@ def _applied(view: View, *names: str) -> dict[str, str]:
 
 def _plain_count(count: int) -> Response:
     """A number as text, with the byte order mark that Dataverse puts before it."""
-    return Response(200, {"Content-Type": "text/plain"}, f"\ufeff{count}".encode())
+    return _plain_text(f"\ufeff{count}")
+
+
+def _plain_text(text: str) -> Response:
+    return Response(200, {"Content-Type": "text/plain"}, text.encode())
 
 
 def _targets(request: Request, table: Table) -> list[dict[str, Any]]:

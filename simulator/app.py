@@ -25,6 +25,7 @@ from .faults import Fault, Faults
 from .limits import Limits, ServiceProtection
 from .messages import Request, Response
 from .organization import Organization
+from .spoiling import spoil
 from .webhooks import Webhooks
 
 _logger = logging.getLogger(__name__)
@@ -45,10 +46,12 @@ class App:
         self.webhooks = Webhooks(organization)
         self.api = Api(organization, self.faults, self.webhooks)
         self.protection = ServiceProtection(limits or Limits())
-        control = Control(
+        self.control = Control(
             organization, self.faults, self.protection, self.webhooks, self.log
         )
-        self._others = Starlette(routes=[*self.authority.routes(), *control.routes()])
+        self._others = Starlette(
+            routes=[*self.authority.routes(), *self.control.routes()]
+        )
         self._cookie = f"ARRAffinity={uuid.uuid4().hex}; path=/; secure; HttpOnly"
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -65,6 +68,8 @@ class App:
         url = f"{path}?{query}" if query else path
         entry = {"method": method, "path": url, "client": None, "batch": 0}
         fault = self.faults.take(method, url, body)
+        for call in fault.world if fault else ():
+            self.control.act(*call)
         try:
             entry["client"] = self._client(headers, base_url)
             refusal = None
@@ -89,13 +94,15 @@ class App:
                     self.webhooks.tell(headers.get("host", "localhost"))
                     if fault:
                         address = f"{base_url}{match[1]}/{url}"
-                        response = fault.spoil(response, address)
+                        response = spoil(fault, response, address)
         seconds = time.perf_counter() - started
         if entry["client"]:
             now = self.organization.clock.now()
             self.protection.record(entry["client"], now, seconds)
         entry["status"] = response.status if response else None
         entry["batch"] = response.operations if response else 0
+        if fault:
+            entry["fault"] = fault.name
         entry["milliseconds"] = round(seconds * 1000, 3)
         self.log.append(entry)
         if response is None or (fault and fault.drop):
@@ -181,6 +188,14 @@ class App:
             await send({"type": "http.response.body", "body": half, "more_body": True})
             await _cut(scope, receive)
             return
+        if fault and fault.drip_ms:
+            for piece in _tenths(response.body):
+                await send(
+                    {"type": "http.response.body", "body": piece, "more_body": True}
+                )
+                await asyncio.sleep(fault.drip_ms / 1000)
+            await send({"type": "http.response.body", "body": b""})
+            return
         await send({"type": "http.response.body", "body": response.body})
 
 
@@ -211,6 +226,11 @@ async def _body(receive: Any) -> bytes:
         message = await receive()
         parts.append(message.get("body", b""))
     return b"".join(parts)
+
+
+def _tenths(body: bytes) -> list[bytes]:
+    size = len(body) // 10 + 1
+    return [body[start : start + size] for start in range(0, len(body), size)]
 
 
 async def _cut(scope: Any, receive: Any) -> None:

@@ -217,6 +217,13 @@ class Authority:
             ) from None
 
     def _resource(self, scope: str) -> str:
+        if not scope:
+            raise AuthorityError(
+                400,
+                "invalid_request",
+                900144,
+                "The request body must contain the following parameter: 'scope'.",
+            )
         resource, slash, default = scope.rpartition("/")
         if default != ".default" or not slash or " " in scope:
             raise AuthorityError(

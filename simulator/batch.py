@@ -20,6 +20,7 @@ from .store import Store
 MAXIMUM_REQUESTS = 1000
 _API_PATH = re.compile(r"/?(?:api/data/v9\.\d/)?(.*)", re.DOTALL)
 _BOUNDARY = re.compile(r'boundary="?([^";,]+)"?', re.IGNORECASE)
+_LINE_END = re.compile(rb"\r?\n")
 _CONTENT_REFERENCE = re.compile(r"\$(\d+)")
 Handler = Callable[[Request], Response]
 
@@ -146,7 +147,9 @@ def _with_references(request: Request, addresses: dict[str, str]) -> Request:
 
 def _parse(outer: Request) -> list[_Operation | _ChangeSet]:
     parts: list[_Operation | _ChangeSet] = []
-    for headers, content in _split(outer.headers.get("content-type", ""), outer.body):
+    # CRLF is what the documentation asks for; the reader takes line feeds as well.
+    text = _LINE_END.sub(b"\r\n", outer.body)
+    for headers, content in _split(outer.headers.get("content-type", ""), text):
         kind = headers.get("content-type", "")
         if not kind.startswith("multipart/mixed"):
             parts.append(_operation(outer, headers, content))
@@ -208,7 +211,10 @@ def _operation(outer: Request, headers: dict[str, str], content: bytes) -> _Oper
         inner_headers, body = {}, rest[2:]
     else:
         inner_headers, body = _headers_and_content(rest)
-    url = urlsplit(match[2])
+    try:
+        url = urlsplit(match[2])
+    except ValueError:  # a square bracket where the host stands
+        raise errors.bad_request(f"Invalid URL '{match[2]}' in the batch.") from None
     path = _API_PATH.fullmatch(url.path)[1]
     if path.startswith("$batch"):
         raise errors.bad_request("A batch cannot contain another batch.")

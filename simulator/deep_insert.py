@@ -14,6 +14,7 @@ from .schema import Relationship, Schema, Table
 
 Row = dict[str, Any]
 MAXIMUM_DEPTH = 50
+_NESTED = (dict, list)
 
 
 @dataclass
@@ -31,7 +32,7 @@ def split(schema: Schema, table: Table, body: Row) -> Parts:
 
     A nested value under any other name stays in ``plain``, to be refused there.
     """
-    nested = [name for name, value in body.items() if isinstance(value, dict | list)]
+    nested = [name for name, value in body.items() if isinstance(value, _NESTED)]
     if not nested:
         return Parts(body)
     parts = Parts(dict(body))

@@ -242,6 +242,22 @@ def opportunity_has_open_quotes() -> DataverseError:
     return DataverseError(400, "0x80040516", "The opportunity cannot be closed.")
 
 
+def quote_has_open_revision() -> DataverseError:
+    return DataverseError(
+        400,
+        "0x80048d00",
+        "Quote cannot be revised as there already exists another quote in Draft/Active "
+        "state and with same quote number.",
+    )
+
+
+def quote_not_active() -> DataverseError:
+    """The documentation has no code for it; this is the general one."""
+    return DataverseError(
+        400, "0x80040203", "Only an active or won quote can be converted to an order."
+    )
+
+
 def lead_already_closed() -> DataverseError:
     return DataverseError(400, "0x80040519", "The lead is already closed.")
 
@@ -289,6 +305,18 @@ def invalid_characters(table: str, column: str) -> DataverseError:
     )
 
 
+def unsupported_media_type(given: str) -> DataverseError:
+    return DataverseError(
+        415,
+        "0x80060888",
+        f"The content type '{given}' is not application/octet-stream.",
+    )
+
+
+def file_too_big() -> DataverseError:
+    return DataverseError(400, "0x80044a02", "Attachment file size is too big.")
+
+
 def date_out_of_range(value: str) -> DataverseError:
     return DataverseError(
         400,
@@ -315,6 +343,16 @@ def state_status_mismatch(
 
 def plug_in_abort(message: str) -> DataverseError:
     return DataverseError(400, "0x80040265", message)
+
+
+def plug_in_crash() -> DataverseError:
+    return DataverseError(
+        500, "0x80040224", "An unexpected error occurred from ISV code."
+    )
+
+
+def generic_sql_error() -> DataverseError:
+    return DataverseError(500, "0x80044150", "Generic SQL error.")
 
 
 # -- payloads and addresses --------------------------------------------------------
@@ -411,6 +449,28 @@ def too_many_conditions() -> DataverseError:
     )
 
 
+def invalid_aggregate(function: str, kind: str) -> DataverseError:
+    return DataverseError(
+        400,
+        "0x8004112F",
+        f"Aggregate {function} is not supported for attribute of type {kind}.",
+    )
+
+
+def arithmetic_overflow() -> DataverseError:
+    return DataverseError(
+        400, "0x80044150", "Generic SQL error: arithmetic overflow error."
+    )
+
+
+def too_many_to_aggregate() -> DataverseError:
+    return DataverseError(
+        400,
+        "0x8004E023",
+        "AggregateQueryRecordLimit exceeded. Cannot perform this operation.",
+    )
+
+
 def too_many_links() -> DataverseError:
     return DataverseError(
         400, "0x8004430D", "Number of link entities in query exceeded maximum limit."
@@ -436,6 +496,41 @@ def bad_request(message: str) -> DataverseError:
 def method_not_allowed(method: str) -> DataverseError:
     return DataverseError(
         405, "0x0", f"The requested resource does not support http method '{method}'."
+    )
+
+
+# -- definitions -------------------------------------------------------------------
+
+
+def invalid_argument(message: str) -> DataverseError:
+    return DataverseError(400, "0x80040203", message)
+
+
+def duplicate_name(name: str) -> DataverseError:
+    return DataverseError(
+        400, "0x80047010", f"An object with the specified name already exists: {name}"
+    )
+
+
+def duplicate_column(table: str, column: str) -> DataverseError:
+    return DataverseError(
+        400,
+        "0x80047013",
+        f"An attribute with the name '{column}' already exists on '{table}'.",
+    )
+
+
+def cannot_delete_component(name: str, reason: str) -> DataverseError:
+    return DataverseError(400, "0x80047001", f"'{name}' cannot be deleted: {reason}.")
+
+
+def component_in_use(kind: str, name: str) -> DataverseError:
+    return DataverseError(
+        400,
+        "0x8004F01F",
+        f"The {kind}({name}) component cannot be deleted because it is referenced by "
+        "other components. For a list of referenced components, use the "
+        "RetrieveDependenciesForDeleteRequest.",
     )
 
 

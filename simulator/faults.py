@@ -8,6 +8,10 @@ inside a batch (these can only be answered by a status). With a ``probability`` 
 on some of them; ``seed`` decides which, so that the same requests meet the same faults
 again. ``then`` holds any of
 
+before the work
+* ``world``: calls of the control API, ``[["PUT", "users/<id>", {...}], ...]``: a right
+  or a column is gone, tokens expire, the clock jumps, a backup is restored,
+
 instead of the work
 * ``status``, ``code``, ``message``: answer with this error,
 * ``content``: answer with this text instead of the error (HTML, nothing at all),
@@ -19,34 +23,34 @@ around the work
 * ``drop``: ``"before"`` or ``"after"`` the work, close the connection unanswered,
 * ``delay_ms``: wait before the work,
 
-after the work, to its answer
-* ``truncate``: close the connection in the middle of it,
-* ``parts``: of a batch ``"reversed"``, the first ``"missing"``, or ``"doubled"``,
+after the work, to its answer (``spoiling``)
+* ``parts``: of a batch ``"reversed"``, the first ``"missing"``, ``"doubled"``, or
+  ``"truncated"``: it ends in the middle of the last one,
 * ``etag``: ``"absent"``, or ``"flaky"``: another one at each reading,
+* ``rows``: of a page ``"shuffled"``, or the first one ``"doubled"``,
+* ``tombstones``: a page of changes tells of so many deleted rows that nobody knows,
 * ``next_link``: replaced by this text, or ``"loop"``: by the address of this page,
 * ``overlap``: the next page repeats so many rows (pages without ``$orderby``),
-* ``delta_token``: ``"future"``: of a version that the organization has not reached.
+* ``delta_token``: ``"future"``: of a version that the organization has not reached,
+* ``gzip``: ``"good"``: compressed, or ``"corrupt"``: compressed and then damaged,
+
+and to the way it takes
+* ``truncate``: close the connection in the middle of it,
+* ``drip_ms``: in ten pieces, each so long after the other.
 """
 
 from __future__ import annotations
 
-import json
 import random
 import re
 import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from email.utils import formatdate
-from itertools import count
 from typing import Any
 
 from . import errors
 from .messages import Response
-
-_ETAG = re.compile(rb'"@odata\.etag":"W/\\"\d+\\"",?')
-_NEXT_LINK = re.compile(rb'("@odata\.nextLink":)"(?:[^"\\]|\\.)*"')
-_DELTA_VERSION = re.compile(rb"(deltatoken=)(\d+)")
-_FUTURE = 1_000_000_000
-_PARTS = ("reversed", "missing", "doubled")
+from .nemesis import Nemesis
 
 
 @dataclass(frozen=True)
@@ -68,13 +72,21 @@ class Fault:
     next_link: str | None = None
     overlap: int = 0
     delta_token: str | None = None
+    rows: str | None = None
+    tombstones: int = 0
+    gzip: str | None = None
+    drip_ms: int = 0
+    world: list[list[Any]] = field(default_factory=list)
+    name: str | None = None
 
     def __post_init__(self) -> None:
         for name, allowed in (
             ("drop", ("before", "after")),
-            ("parts", _PARTS),
+            ("parts", ("reversed", "missing", "doubled", "truncated")),
             ("etag", ("absent", "flaky")),
             ("delta_token", ("future",)),
+            ("rows", ("shuffled", "doubled")),
+            ("gzip", ("good", "corrupt")),
         ):
             if getattr(self, name) not in (None, *allowed):
                 raise ValueError(f"'{name}' is one of {', '.join(allowed)}.")
@@ -96,34 +108,6 @@ class Fault:
             errors.DataverseError(self.status, self.code, self.message, headers)
         )
 
-    def spoil(self, response: Response, address: str) -> Response:
-        """What becomes of an answer to the request for ``address``."""
-        headers, body = dict(response.headers), response.body
-        if self.parts:
-            body = _spoil_parts(headers.get("Content-Type", ""), body, self.parts)
-        if self.overlap and b'"@odata.nextLink"' in body:
-            body = _overlap(body, self.overlap)
-        if self.next_link:
-            link = address if self.next_link == "loop" else self.next_link
-            body = _with_next_link(body, link)
-        if self.delta_token:
-            body = _DELTA_VERSION.sub(
-                lambda match: match[1] + b"%d" % (int(match[2]) + _FUTURE), body
-            )
-        if self.etag:
-            headers.pop("ETag", None)
-            body = _ETAG.sub(self._other_etag, body)
-        return replace(response, headers=headers, body=body)
-
-    def _other_etag(self, match: re.Match[bytes]) -> bytes:
-        if self.etag == "absent":
-            return b""
-        comma = b"," if match[0].endswith(b",") else b""
-        return b'"@odata.etag":"W/\\"%d\\""%b' % (next(_etags), comma)
-
-
-_etags = count(_FUTURE)
-
 
 class _Rule:
     def __init__(self, definition: dict[str, Any]) -> None:
@@ -136,7 +120,7 @@ class _Rule:
         self.draw = random.Random(definition.get("seed", 0)).random
         self.in_batch = definition.get("in_batch", False)
         self.fault = Fault(**definition["then"])
-        self.seen = 0
+        self.seen = self.taken = 0
 
     def takes(self, method: str, url: str, body: bytes, in_batch: bool) -> bool:
         if (
@@ -150,7 +134,10 @@ class _Rule:
         since = self.seen - self.nth
         if since < 0 or (self.count is not None and since >= self.count):
             return False
-        return self.draw() < self.probability
+        if self.draw() >= self.probability:
+            return False
+        self.taken += 1
+        return True
 
 
 class Faults:
@@ -158,6 +145,7 @@ class Faults:
 
     def __init__(self) -> None:
         self.definitions: list[dict[str, Any]] = []
+        self.nemesis: Nemesis | None = None
         self._rules: list[_Rule] = []
 
     def define(self, definitions: list[dict[str, Any]]) -> None:
@@ -168,51 +156,25 @@ class Faults:
         self._rules = [_Rule(definition) for definition in definitions]
         self.definitions = definitions
 
+    def taken(self) -> list[int]:
+        """How many requests met each rule."""
+        return [rule.taken for rule in self._rules]
+
     def take(
         self, method: str, url: str, body: bytes, *, in_batch: bool = False
     ) -> Fault | None:
-        """The fault for this request; every rule that matches counts it."""
+        """The fault for this request; every rule that matches counts it. What no rule
+        wants is left to the nemesis, if there is one."""
         taken = [
             rule.fault
             for rule in self._rules
             if rule.takes(method, url, body, in_batch)
         ]
+        if not taken and self.nemesis and not in_batch:
+            drawn = self.nemesis.draw(method, url)
+            return Fault(**drawn) if drawn else None
         return taken[0] if taken else None
 
 
 def _text(fault: Fault) -> bytes:
     return (fault.content or "").encode()
-
-
-def _spoil_parts(content_type: str, body: bytes, how: str) -> bytes:
-    """A batch's answer with its parts in another order, one less, or one twice."""
-    boundary = content_type.partition("boundary=")[2].encode()
-    if not boundary:
-        return body
-    delimiter = b"--" + boundary
-    first, *parts, last = body.split(delimiter)
-    if how == "reversed":
-        parts.reverse()
-    elif how == "missing":
-        parts = parts[1:]
-    else:
-        parts = parts[:1] + parts
-    return delimiter.join([first, *parts, last])
-
-
-def _overlap(body: bytes, rows: int) -> bytes:
-    """The next page begins ``rows`` rows earlier than it should."""
-    answer = json.loads(body)
-    shown, link = answer["value"], answer.get("@odata.nextLink", "")
-    if len(shown) <= rows:
-        return body
-    for name, last in shown[-1].items():
-        if isinstance(last, str) and len(last) == 36 and last in link:
-            earlier = link.replace(last, shown[-1 - rows][name])
-            return _with_next_link(body, earlier)
-    return body
-
-
-def _with_next_link(body: bytes, link: str) -> bytes:
-    text = json.dumps(link).encode()
-    return _NEXT_LINK.sub(lambda match: match[1] + text, body)

@@ -9,6 +9,7 @@ this does not are answered with 501.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -53,6 +54,16 @@ _USERS = {"eq-userid": False, "ne-userid": True}
 _UNITS = {"eq-businessid": False, "ne-businessid": True}
 _ON_DAY = {"on": "=", "on-or-before": "<=", "on-or-after": ">="}
 # Days from today: the first and the last, given the condition's value.
+# What Dataverse knows and the simulator does not yet: "Condition operators".
+_OTHER_OPERATORS = re.compile(
+    r"(not-)?contain-values|eq-or-above|eq-or-under|above|under|not-under"
+    r"|eq-user(language|teams)|eq-useror(userhierarchy|userhierarchyandteams|userteams)"
+    r"|(last|this|next)-(week|month|year|fiscal-period|fiscal-year)"
+    r"|(last|next)-x-(hours|weeks|months|years|fiscal-periods|fiscal-years)"
+    r"|olderthan-x-(minutes|hours|weeks|months|years)"
+    r"|in-(fiscal-period|fiscal-year|fiscal-period-and-year)"
+    r"|in-or-(after|before)-fiscal-period-and-year"
+)
 _DAYS: dict[str, Callable[[int], tuple[int | None, int | None]]] = {
     "today": lambda days: (0, 0),
     "yesterday": lambda days: (-1, -1),
@@ -458,6 +469,8 @@ class _Statement:
             return self._column_against_column(element, source, sql, operator)
         builder = next((f for names, f in _BUILDERS if operator in names), None)
         if builder is None:
+            if not _OTHER_OPERATORS.fullmatch(operator):
+                raise _invalid(f"'{operator}' is not a valid condition operator.")
             raise errors.not_implemented(f"The FetchXML operator '{operator}'")
         return builder(self, column, sql, operator, texts)
 

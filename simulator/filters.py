@@ -48,13 +48,15 @@ _LITERAL_TYPES = {
 }
 MAXIMUM_CONDITIONS = 500
 _NUMBERS = ("Integer", "BigInt", "Money", "Decimal", "Double")
+_GUIDS = ("Uniqueidentifier", "Lookup", "Owner", "Customer", "File")
 _ACCEPTED_LITERALS: dict[str, tuple[type, ...]] = {
     **dict.fromkeys(("String", "Memo", "MultiSelectPicklist"), (ast.String,)),
-    **dict.fromkeys(("Uniqueidentifier", "Lookup", "Owner", "Customer"), (ast.GUID,)),
+    **dict.fromkeys(_GUIDS, (ast.GUID,)),
     **dict.fromkeys(("Picklist", "State", "Status"), (ast.Integer,)),
     **dict.fromkeys(_NUMBERS, (ast.Integer, ast.Float)),
     "Boolean": (ast.Boolean,),
     "DateTime": (ast.DateTime, ast.Date),
+    "Image": (),
 }
 
 
@@ -132,6 +134,10 @@ class Compiler:
             operand = self._path(words[0])
             terms.append(" ".join([operand.sql, *words[1:]]))
         return ", ".join(terms)
+
+    def operand(self, path: str) -> _Operand:
+        """The column at ``path`` and the SQL for it. Raises DataverseError."""
+        return self._path(path)
 
     # -- the tree ------------------------------------------------------------------
 
@@ -431,6 +437,6 @@ def from_text(column: Column, text: str) -> Any:
         raise errors.bad_request(
             f"Unrecognized '{values.edm_type(column)}' literal '{text}'."
         ) from None
-    if column.is_lookup or column.type == "Uniqueidentifier":
+    if column.type in _GUIDS:
         return text.lower()
     return text

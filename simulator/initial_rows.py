@@ -11,6 +11,7 @@ from .security import Caller
 
 if TYPE_CHECKING:
     from .organization import Organization
+    from .store import Store
 
 BUSINESS_UNIT = str(uuid.uuid5(uuid.NAMESPACE_DNS, "nordwind.example"))
 SYSTEM_USER = str(uuid.uuid5(uuid.NAMESPACE_DNS, "system.nordwind.example"))
@@ -48,21 +49,31 @@ def fill(organization: Organization, size: SampleSize) -> None:
 
 def _message_rows(organization: Organization) -> None:
     """What processing steps are registered for: messages, and tables that have them."""
-    execute = organization.store.execute
-    version = organization.store.next_version()
+    store = organization.store
+    version = store.next_version()
     for message in MESSAGES:
-        message_id = _message_id(message)
-        execute(
+        store.execute(
             "INSERT INTO sdkmessage (sdkmessageid, name, versionnumber) "
             "VALUES (?, ?, ?)",
-            (message_id, message, version),
+            (_message_id(message), message, version),
         )
-        for table in organization.schema.tables:
-            execute(
-                "INSERT INTO sdkmessagefilter (sdkmessagefilterid, sdkmessageid, "
-                "primaryobjecttypecode, versionnumber) VALUES (?, ?, ?, ?)",
-                (_message_id(f"{message}/{table}"), message_id, table, version),
-            )
+    for table in organization.schema.tables:
+        announce_table(store, table)
+
+
+def announce_table(store: Store, table: str) -> None:
+    """Say that there are messages for ``table``."""
+    for message in MESSAGES:
+        store.execute(
+            "INSERT OR REPLACE INTO sdkmessagefilter (sdkmessagefilterid, "
+            "sdkmessageid, primaryobjecttypecode, versionnumber) VALUES (?, ?, ?, ?)",
+            (
+                _message_id(f"{message}/{table}"),
+                _message_id(message),
+                table,
+                store.version,
+            ),
+        )
 
 
 def _message_id(name: str) -> str:

@@ -7,28 +7,20 @@ export of a live organization.
 from __future__ import annotations
 
 import re
-import sqlite3
-import uuid
 from typing import Any
 
-from odata_query import ast
-
-from . import errors, filters, metadata_query
+from . import errors, metadata_query
+from .metadata_columns import attribute, label, managed, option_set, unused_option_set
+from .metadata_filter import filtered
+from .metadata_ids import metadata_id
+from .metadata_switches import SWITCHES
 from .query import Options
-from .schema import LOOKUP_TYPES, Column, Relationship, Schema, Table
+from .schema import Relationship, Schema, Table
 from .store import Store
 
 Json = dict[str, Any]
 
-ENGLISH = 1033
 _SEGMENT = re.compile(r"(?P<name>[\w.]+)(?:\((?P<key>[^)]*)\))?")
-_CLASSES = {
-    "Uniqueidentifier": "UniqueIdentifier",
-    "Owner": "Lookup",
-    "Customer": "Lookup",
-}
-# Columns whose options are in a related OptionSet: only there with $expand.
-_WITH_OPTION_SET = ("Picklist", "State", "Status", "Boolean", "MultiSelectPicklist")
 
 
 class Metadata:
@@ -64,7 +56,7 @@ class Metadata:
                 raise errors.segment_not_found(rest[0]["name"])
             items = [self._entity(table) for table in self.schema.tables.values()]
             return _collection(
-                context, [self._shape(i, options) for i in _filtered(items, options)]
+                context, [self._shape(i, options) for i in filtered(items, options)]
             )
         table = self.table(first["key"])
         if not rest:
@@ -76,33 +68,9 @@ class Metadata:
         """The table of ``LogicalName='x'`` or of a MetadataId."""
         name = key.partition("=")[2].strip("'") if "=" in key else None
         for table in self.schema.tables.values():
-            if name == table.name or key.lower() == _id("entity", table.name):
+            if name == table.name or key.lower() == metadata_id("entity", table.name):
                 return table
-        raise errors.DataverseError(
-            404,
-            "0x80041102",
-            f"The entity with a name = '{name or key}' with namemapping = 'Logical' "
-            "was not found in the MetadataCache.",
-        )
-
-    def create_key(self, path: str, body: Json) -> str:
-        """Add an alternate key; returns its MetadataId.
-
-        Its index is Active at once. Raises DataverseError.
-        """
-        match = re.fullmatch(r"EntityDefinitions\(([^)]*)\)/Keys", path)
-        if not match:
-            raise errors.method_not_allowed("POST")
-        table = self.table(match[1])
-        name, columns = body.get("SchemaName"), body.get("KeyAttributes")
-        valid = isinstance(name, str) and isinstance(columns, list) and columns
-        if not valid or not set(columns) <= set(table.columns):
-            raise errors.DataverseError(400, "0x80040203", "Invalid key definition.")
-        try:
-            self.store.create_key(table, name.lower(), columns)
-        except sqlite3.IntegrityError:
-            raise errors.duplicate_key(name, ", ".join(columns)) from None
-        return _id("key", f"{table.name}.{name.lower()}")
+        raise errors.no_entity(name or key)
 
     def changes(self, query: Json, stamp: str, api_url: str) -> Json:
         """The answer of ``RetrieveMetadataChanges``; see ``metadata_query``."""
@@ -159,7 +127,7 @@ class Metadata:
                 raise errors.no_metadata(key)
             shaped = self._shape(items[0], options, cast)
             return {"@odata.context": f"{context}/$entity", **shaped}
-        found = _filtered(items, options)
+        found = filtered(items, options)
         return _collection(context, [self._shape(i, options, cast) for i in found])
 
     def _global_option_sets(self) -> list[Json]:
@@ -168,7 +136,9 @@ class Metadata:
         for table in self.schema.tables.values():
             for column in table.columns.values():
                 if column.global_options:
-                    found.setdefault(column.global_options, _option_set(column))
+                    found.setdefault(column.global_options, option_set(column))
+        for name, entry in self.schema.data["option_sets"].items():
+            found.setdefault(name, unused_option_set(name, entry))
         kind = {"@odata.type": "#Microsoft.Dynamics.CRM.OptionSetMetadata"}
         return [{**kind, **definition} for definition in found.values()]
 
@@ -183,7 +153,7 @@ class Metadata:
             return self._attributes(table, key, more, options, context)
         if name not in _ENTITY_COLLECTIONS or key is not None or more:
             raise errors.segment_not_found(name)
-        items = _filtered(_ENTITY_COLLECTIONS[name](self, table), options)
+        items = filtered(_ENTITY_COLLECTIONS[name](self, table), options)
         return _collection(context, [self._shape(item, options) for item in items])
 
     def _attributes(
@@ -205,7 +175,7 @@ class Metadata:
         if key is not None and not items:
             raise errors.row_not_found("attribute", key)
         if key is None:
-            found = _filtered(items, options)
+            found = filtered(items, options)
             return _collection(context, [self._shape(i, options, cast) for i in found])
         if len(more) == 2:
             member = more[1]["name"]
@@ -256,7 +226,7 @@ class Metadata:
 
     def _expanded(self, value: Any, options: Options) -> Any:
         if isinstance(value, list):
-            return [self._shape(item, options) for item in _filtered(value, options)]
+            return [self._shape(item, options) for item in filtered(value, options)]
         return value if value is None else self._shape(value, options)
 
     # -- the definitions -----------------------------------------------------------
@@ -267,7 +237,8 @@ class Metadata:
             for name, build in _ENTITY_COLLECTIONS.items()
         }
         return {
-            "MetadataId": _id("entity", table.name),
+            **SWITCHES,
+            "MetadataId": metadata_id("entity", table.name),
             "LogicalName": table.name,
             "SchemaName": table.schema_name,
             "LogicalCollectionName": table.entity_set,
@@ -276,25 +247,27 @@ class Metadata:
             "ObjectTypeCode": table.code,
             "PrimaryIdAttribute": table.primary_id,
             "PrimaryNameAttribute": table.primary_name,
+            "PrimaryImageAttribute": table.primary_image,
+            "ReportViewName": f"Filtered{table.schema_name}",
             "OwnershipType": table.ownership,
             "TableType": "Standard",
             "DataProviderId": None,
-            "IsActivity": table.name == "task",
-            "IsCustomEntity": False,
+            "IsActivity": table.is_activity,
+            "IsCustomEntity": table.custom,
             "IsIntersect": False,
-            "IsManaged": True,
+            "IsManaged": not table.custom,
             "IsPrivate": False,
             "IsLogicalEntity": False,
             "ChangeTrackingEnabled": table.change_tracking,
-            "CanChangeTrackingBeEnabled": _managed(True, "canchangetrackingbeenabled"),
+            "CanChangeTrackingBeEnabled": managed(True, "canchangetrackingbeenabled"),
             "IsOptimisticConcurrencyEnabled": table.optimistic_concurrency,
-            "IsDuplicateDetectionEnabled": _managed(
+            "IsDuplicateDetectionEnabled": managed(
                 False, "canmodifyduplicatedetectionsettings"
             ),
-            "IsAuditEnabled": _managed(False, "canmodifyauditsettings"),
-            "DisplayName": _label(table.label),
-            "DisplayCollectionName": _label(table.labels),
-            "Description": _label(""),
+            "IsAuditEnabled": managed(False, "canmodifyauditsettings"),
+            "DisplayName": label(table.label),
+            "DisplayCollectionName": label(table.labels),
+            "Description": label(""),
             "HasChanged": None,
             "IntroducedVersion": "5.0.0.0",
             **lazy,
@@ -303,7 +276,7 @@ class Metadata:
 
     def _attribute_list(self, table: Table) -> list[Json]:
         return [
-            _attribute(table, column, number)
+            attribute(table, column, number)
             for number, column in enumerate(table.columns.values(), 1)
         ]
 
@@ -317,7 +290,7 @@ class Metadata:
         target = self.schema.targets(relationship)[0]
         is_owner = relationship.target == "owner"
         return {
-            "MetadataId": _id("relationship", relationship.name),
+            "MetadataId": metadata_id("relationship", relationship.name),
             "SchemaName": relationship.name,
             "RelationshipType": "OneToManyRelationship",
             "ReferencedEntity": relationship.target,
@@ -326,8 +299,8 @@ class Metadata:
             "ReferencingAttribute": relationship.column,
             "ReferencedEntityNavigationPropertyName": relationship.collection,
             "ReferencingEntityNavigationPropertyName": relationship.navigation,
-            "IsCustomRelationship": relationship.name.startswith("new_"),
-            "IsManaged": True,
+            "IsCustomRelationship": relationship.custom,
+            "IsManaged": not relationship.custom,
             "CascadeConfiguration": {
                 "Assign": "NoCascade",
                 "Delete": relationship.on_delete,
@@ -343,15 +316,15 @@ class Metadata:
     def _keys(self, table: Table) -> list[Json]:
         return [
             {
-                "MetadataId": _id("key", f"{table.name}.{name}"),
+                "MetadataId": metadata_id("key", f"{table.name}.{name}"),
                 "LogicalName": name,
                 "SchemaName": name,
                 "EntityLogicalName": table.name,
                 "KeyAttributes": columns,
                 "EntityKeyIndexStatus": "Active",
-                "IsCustomizable": _managed(True, "iscustomizable"),
+                "IsCustomizable": managed(True, "iscustomizable"),
                 "IsManaged": False,
-                "DisplayName": _label(name),
+                "DisplayName": label(name),
             }
             for name, columns in self.store.keys(table).items()
         ]
@@ -363,6 +336,7 @@ SETS = frozenset(
 _DEFINITION_CASTS = (
     "Microsoft.Dynamics.CRM.OptionSetMetadata",
     "Microsoft.Dynamics.CRM.OneToManyRelationshipMetadata",
+    "Microsoft.Dynamics.CRM.ManyToManyRelationshipMetadata",
 )
 _ENTITY_COLLECTIONS = {
     "ManyToOneRelationships": Metadata._many_to_one,
@@ -370,37 +344,6 @@ _ENTITY_COLLECTIONS = {
     "ManyToManyRelationships": lambda metadata, table: [],  # no table here has any
     "Keys": Metadata._keys,
 }
-
-
-def _attribute(table: Table, column: Column, number: int) -> Json:
-    kind = _CLASSES.get(column.type, column.type)
-    multi = column.type == "MultiSelectPicklist"
-    return {
-        "@odata.type": f"#Microsoft.Dynamics.CRM.{kind}AttributeMetadata",
-        "MetadataId": _id("attribute", f"{table.name}.{column.name}"),
-        "LogicalName": column.name,
-        "SchemaName": column.schema_name,
-        "EntityLogicalName": table.name,
-        "AttributeOf": None,
-        "AttributeType": "Virtual" if multi else column.type,
-        "AttributeTypeName": {"Value": f"{column.type}Type"},
-        "ColumnNumber": number,
-        "DisplayName": _label(column.label),
-        "Description": _label(""),
-        "RequiredLevel": _managed(column.required, "canmodifyrequirementlevelsettings"),
-        "IsPrimaryId": column.name == table.primary_id,
-        "IsPrimaryName": column.name == table.primary_name,
-        "IsValidForCreate": column.on_create,
-        "IsValidForRead": True,
-        "IsValidForUpdate": column.on_update,
-        "IsValidODataAttribute": True,
-        "IsLogical": False,
-        "IsCustomAttribute": column.name.startswith("new_"),
-        "IsManaged": True,
-        "SourceType": 0,
-        "HasChanged": None,
-        **_type_specific(column),
-    }
 
 
 _BASE_PROPERTIES = frozenset(
@@ -415,168 +358,9 @@ _BASE_PROPERTIES = frozenset(
 )
 
 
-def _type_specific(column: Column) -> Json:
-    kind = column.type
-    if kind in ("String", "Memo"):
-        own_format = "TextArea" if kind == "Memo" else "Text"
-        return {
-            "MaxLength": column.max_length,
-            "Format": own_format,
-            "FormatName": {"Value": own_format},
-        }
-    if kind == "Integer":
-        return {
-            "MinValue": column.minimum,
-            "MaxValue": column.maximum,
-            "Format": "None",
-        }
-    if kind in ("Money", "Decimal", "Double"):
-        limits = {
-            "MinValue": column.minimum,
-            "MaxValue": column.maximum,
-            "Precision": column.precision,
-        }
-        if kind == "Money":
-            base = column.name.endswith("_base")
-            limits["PrecisionSource"] = 2
-            limits["IsBaseCurrency"] = base
-            limits["CalculationOf"] = column.name[:-5] if base else None
-        return limits
-    if kind == "DateTime":
-        return {
-            "Format": column.format,
-            "DateTimeBehavior": {"Value": column.behavior},
-            "MinSupportedValue": "1753-01-01T00:00:00Z",
-            "MaxSupportedValue": "9999-12-30T23:59:59Z",
-        }
-    if kind in LOOKUP_TYPES:
-        return {"Targets": list(column.targets), "Format": "None"}
-    if kind in _WITH_OPTION_SET:
-        name = "DefaultValue" if kind == "Boolean" else "DefaultFormValue"
-        default: Any = -1 if column.default is None else column.default
-        if kind == "Boolean":
-            default = default == 1
-        return {
-            name: default,
-            "OptionSet": lambda: _option_set(column),
-            "GlobalOptionSet": lambda: (
-                _option_set(column) if column.global_options else None
-            ),
-        }
-    return {}
-
-
-def _option_set(column: Column) -> Json:
-    name = column.global_options or f"{column.table}_{column.name}"
-    definition = {
-        "MetadataId": _id("optionset", name),
-        "Name": name,
-        "DisplayName": _label(column.label),
-        "IsGlobal": bool(column.global_options),
-        "IsCustomOptionSet": False,
-        "IsManaged": True,
-        "OptionSetType": "Picklist" if "Picklist" in column.type else column.type,
-    }
-    options = {value: _option(column, value) for value in column.options}
-    if column.type == "Boolean":
-        return {**definition, "TrueOption": options[1], "FalseOption": options[0]}
-    return {**definition, "Options": list(options.values())}
-
-
-def _option(column: Column, value: int) -> Json:
-    option: Json = {
-        "Value": value,
-        "Color": None,
-        "IsManaged": True,
-        "ExternalValue": None,
-        "ParentValues": [],
-        "MetadataId": None,
-        "HasChanged": None,
-        "Label": _label(column.options[value]),
-        "Description": _label(""),
-    }
-    if column.type == "State":
-        option["@odata.type"] = "#Microsoft.Dynamics.CRM.StateOptionMetadata"
-        option["DefaultStatus"] = column.default_status[value]
-        option["InvariantName"] = column.options[value].replace(" ", "")
-    if column.type == "Status":
-        option["@odata.type"] = "#Microsoft.Dynamics.CRM.StatusOptionMetadata"
-        option["State"] = column.state_of[value]
-        option["TransitionData"] = None
-    return option
-
-
-def _label(text: str) -> Json:
-    if not text:
-        return {"LocalizedLabels": [], "UserLocalizedLabel": None}
-    label = {
-        "Label": text,
-        "LanguageCode": ENGLISH,
-        "IsManaged": True,
-        "MetadataId": _id("label", text),
-        "HasChanged": None,
-    }
-    return {"LocalizedLabels": [label], "UserLocalizedLabel": label}
-
-
-def _managed(value: Any, name: str) -> Json:
-    return {"Value": value, "CanBeChanged": True, "ManagedPropertyLogicalName": name}
-
-
-def _id(kind: str, name: str) -> str:
-    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{kind}/{name}"))
-
-
 def _later(build: Any, *arguments: Any) -> Any:
     return lambda: build(*arguments)
 
 
 def _collection(context: str, items: list[Json]) -> Json:
     return {"@odata.context": context, "value": items}
-
-
-# -- $filter over dictionaries -----------------------------------------------------
-
-
-def _filtered(items: list[Json], options: Options) -> list[Json]:
-    if not options.filter:
-        return items
-    tree = filters.parse(options.filter)
-    return [item for item in items if _test(tree, item)]
-
-
-def _test(node: Any, item: Json) -> bool:
-    """Metadata knows eq, ne, and, or, not on plain and managed properties."""
-    if isinstance(node, ast.BoolOp):
-        left = _test(node.left, item)
-        if isinstance(node.op, ast.And):
-            return left and _test(node.right, item)
-        return left or _test(node.right, item)
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-        return not _test(node.operand, item)
-    if isinstance(node, ast.Compare) and isinstance(
-        node.comparator, ast.Eq | ast.NotEq
-    ):
-        found = _member(node.left, item)
-        try:
-            wanted = node.right.py_val
-        except (AttributeError, ValueError):  # no literal, or no such date
-            raise errors.bad_request(
-                "Metadata can be compared with literals only."
-            ) from None
-        equal = found == (str(wanted) if isinstance(wanted, uuid.UUID) else wanted)
-        return equal == isinstance(node.comparator, ast.Eq)
-    raise errors.bad_request("Metadata can be filtered with eq and ne only.")
-
-
-def _member(node: Any, item: Json) -> Any:
-    if isinstance(node, ast.Attribute):
-        owner = _member(node.owner, item)
-        if not isinstance(owner, dict) or node.attr not in owner:
-            raise errors.unknown_query_property(node.attr, "ManagedProperty")
-        return owner[node.attr]
-    if not isinstance(node, ast.Identifier) or node.name not in item:
-        raise errors.unknown_query_property(
-            getattr(node, "name", "?"), "EntityMetadata"
-        )
-    return item[node.name]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .changes import Changes
 from .clock import Clock
+from .customization import Customization
 from .identity import Identity
 from .initial_rows import SampleSize, fill
 from .metadata import Metadata
@@ -34,6 +35,7 @@ class Organization:
         self.schema = Schema.load()
         self.clock = Clock()
         self.store = Store(self.schema, database)
+        self.customization = Customization(self.schema, self.store)
         self.security = Security(self.store)
         self.plug_ins = PlugIns()
         self.rows = Rows(
@@ -57,6 +59,7 @@ class Organization:
         self.delta_tokens.expire_all(self.store.next_version())
         self.clock.offset = 0.0
         self.id, self.name = self.identity.organization_id, NAME
+        self.customization.reset()
         for table in self.schema.tables.values():
             table.restore_switches()
         self.store.clear()

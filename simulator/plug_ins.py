@@ -1,8 +1,10 @@
 """Stand-ins for plug-ins: rules that rewrite or reject values before they are stored.
 
 A rule is ``{"table": "account", "column": "name", "pattern": "regex"}`` with either
-``"reject": "message"`` (Dataverse: IsvAborted) or ``"replace": "replacement"`` (the
-matches of ``pattern`` are replaced); ``"messages"`` defaults to Create and Update.
+``"reject": "message"`` (Dataverse: IsvAborted), ``"replace": "replacement"`` (the
+matches of ``pattern`` are replaced), ``"deadlock": true`` (the database gives up) or
+``"crash": true`` (the plug-in ends unexpectedly); ``"messages"`` defaults to Create and
+Update.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ class _Rule:
     messages: tuple[str, ...]
     reject: str | None
     replace: str | None
+    deadlock: bool
+    crash: bool
 
 
 class PlugIns:
@@ -41,6 +45,8 @@ class PlugIns:
                 messages=tuple(entry.get("messages", ("Create", "Update"))),
                 reject=entry.get("reject"),
                 replace=entry.get("replace"),
+                deadlock=bool(entry.get("deadlock")),
+                crash=bool(entry.get("crash")),
             )
             for entry in definitions
         ]
@@ -54,6 +60,10 @@ class PlugIns:
                 continue
             if not rule.pattern.search(str(value)):
                 continue
+            if rule.deadlock:
+                raise errors.generic_sql_error()
+            if rule.crash:
+                raise errors.plug_in_crash()
             if rule.reject is not None:
                 raise errors.plug_in_abort(rule.reject)
             if rule.replace is not None and isinstance(value, str):

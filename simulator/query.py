@@ -14,7 +14,7 @@ from . import errors
 from .filters import substitute_aliases
 
 KNOWN = frozenset(
-    "$select $filter $orderby $top $expand $count $skiptoken $deltatoken".split()
+    "$select $filter $orderby $top $expand $count $apply $skiptoken $deltatoken".split()
 )
 UNSUPPORTED = {
     "$skip": "Skip Clause is not supported in CRM",
@@ -46,6 +46,7 @@ class Options:
     deltatoken: str | None = None
     fetch_xml: str | None = None
     sql: str | None = None
+    apply: str | None = None
     raw: dict[str, str] = field(default_factory=dict)
 
     def link(self, **tokens: str) -> str:
@@ -74,7 +75,7 @@ def _options(raw: dict[str, str], aliases: dict[str, str]) -> Options:
     for name in raw:
         if name in UNSUPPORTED:
             raise errors.bad_request(UNSUPPORTED[name])
-        if name in ("$apply", "savedQuery", "userQuery"):
+        if name in ("savedQuery", "userQuery"):
             raise errors.not_implemented(name)
         if name.startswith("$") and name not in KNOWN:
             raise errors.bad_request(f"The query parameter '{name}' is not supported.")
@@ -101,6 +102,7 @@ def _options(raw: dict[str, str], aliases: dict[str, str]) -> Options:
         deltatoken=raw.get("$deltatoken"),
         fetch_xml=raw.get("fetchXml"),
         sql=raw.get("sql"),
+        apply=substituted("$apply"),
         raw=raw,
     )
 

@@ -45,6 +45,7 @@ class Reader:
         self.security = security
         self.clock = clock
         self._projection = lru_cache(maxsize=256)(self._make_projection)
+        schema.listeners.append(self._projection.cache_clear)
 
     # -- answers -------------------------------------------------------------------
 
@@ -77,7 +78,7 @@ class Reader:
     ) -> str:
         """A page of rows; ``path`` is the collection's, for the next link."""
         conditions = self.visible(table, view) + ([within] if within else [])
-        compiler = self._compiler(table, view)
+        compiler = self.compiler(table, view)
         if options.filter:
             conditions.append(compiler.condition(options.filter))
         size = view.preferences.page_size or MAXIMUM_PAGE
@@ -88,10 +89,11 @@ class Reader:
         order, offset = f"t.{table.primary_id}", 0
         paged = list(conditions)
         if options.orderby:
-            order, offset = (
-                compiler.order(options.orderby),
-                token.number() if token else 0,
-            )
+            order = compiler.order(options.orderby)
+        if token and not token.last:
+            offset = (token.page - 1) * size
+        elif token and options.orderby:
+            offset = token.number()
         elif token:
             paged.append(Sql(f"t.{table.primary_id} > ?", [token.last]))
         rows = self._read(table, options, view, paged, order, limit + 1, offset)
@@ -117,7 +119,7 @@ class Reader:
         """The number of matching rows, never above 5,000."""
         conditions = self.visible(table, view) + ([within] if within else [])
         if options.filter:
-            conditions.append(self._compiler(table, view).condition(options.filter))
+            conditions.append(self.compiler(table, view).condition(options.filter))
         return min(self._total(table, conditions), COUNT_CAP)
 
     # -- parts, also for change tracking -------------------------------------------
@@ -149,7 +151,7 @@ class Reader:
     ) -> Projection:
         return Projection(self.schema, self.schema.tables[table], select, annotations)
 
-    def _compiler(self, table: Table, view: View) -> Compiler:
+    def compiler(self, table: Table, view: View) -> Compiler:
         return Compiler(self.schema, table, self.clock, view.caller)
 
     def _read(
@@ -165,7 +167,7 @@ class Reader:
         """Rows as ``(stored values, members of the JSON object)``."""
         projection = self.projection(table, options, view)
         expansions = [self._expansion(table, projection, e) for e in options.expand]
-        text, parameters = _where(conditions)
+        text, parameters = where(conditions)
         statement = f"SELECT {', '.join(projection.columns)} FROM {table.name} t{text}"
         if order:
             statement += f" ORDER BY {order} LIMIT {limit} OFFSET {offset}"
@@ -208,7 +210,7 @@ class Reader:
         return parts
 
     def _total(self, table: Table, conditions: list[Sql]) -> int:
-        text, parameters = _where(conditions)
+        text, parameters = where(conditions)
         statement = f"SELECT count(*) FROM {table.name} t{text}"
         return self.store.execute(statement, parameters).fetchone()[0]
 
@@ -270,7 +272,7 @@ class _ExpandMany:
 
     def texts(self, reader: Reader, rows: list[tuple], view: View) -> list[str]:
         options, name = self.expand.options, self.expand.navigation
-        compiler = reader._compiler(self.source, view)
+        compiler = reader.compiler(self.source, view)
         wanted = Sql(
             _among(f"t.{self.column.name}"), [json.dumps([row[1] for row in rows])]
         )
@@ -313,7 +315,8 @@ def _among(expression: str) -> str:
     return f"{expression} IN (SELECT value FROM json_each(?))"
 
 
-def _where(conditions: list[Sql]) -> tuple[str, list[Any]]:
+def where(conditions: list[Sql]) -> tuple[str, list[Any]]:
+    """The WHERE clause that joins them, and its parameters."""
     if not conditions:
         return "", []
     text = " AND ".join(f"({condition.text})" for condition in conditions)

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 from . import addresses, business_rules, deep_insert, errors, values
+from .behaviors import Behaviors, null
 from .business_rules import Write
 from .clock import Clock
-from .computed import Rule, rules_for
 from .plug_ins import PlugIns
-from .schema import Column, Relationship, Schema, Table
+from .pricing import LINES, Pricing
+from .schema import Relationship, Schema, Table
 from .security import Caller, Security
 from .store import Store
 
@@ -32,6 +31,15 @@ class Conditions:
 
     if_match: str | None = None
     if_none_match: str | None = None
+
+
+@dataclass(frozen=True)
+class _Currencies:
+    """The base currency, and what one unit of it is in each; as of ``stamp``."""
+
+    stamp: tuple[int, ...]
+    base: str
+    rates: dict[str, float]
 
 
 # Their reference lists no Create: the system itself makes these rows.
@@ -54,9 +62,10 @@ class Rows:
         self.security = security
         self.clock = clock
         self.plug_ins = plug_ins
-        self._behaviors = {
-            table.name: _Behavior(table) for table in schema.tables.values()
-        }
+        self.pricing = Pricing(store)
+        self._known_currencies: _Currencies | None = None
+        self._behaviors = Behaviors(schema)
+        schema.listeners.append(self._behaviors.clear)
 
     # -- the four operations -------------------------------------------------------
 
@@ -115,12 +124,20 @@ class Rows:
     ) -> str:
         self.security.require(caller, table, "Create")
         _refuse_view(table, "Create")
-        behavior = self._behaviors[table.name]
         given = self._read_body(table, body, on_create=True)
         self.plug_ins.apply(table.name, "Create", given)
-        row_id = row_id or given.get(table.primary_id) or str(uuid.uuid4())
-        if self.store.exists(table, row_id):
+        row_id = row_id or given.get(table.primary_id)
+        if row_id and self.store.exists(table, row_id):
             raise errors.duplicate_row()
+        return self._insert(table, given, caller, row_id or str(uuid.uuid4()))
+
+    def create_stored(self, table: Table, given: Row, caller: Caller) -> str:
+        """``create`` from stored values, as the platform's own messages do."""
+        self.security.require(caller, table, "Create")
+        return self._insert(table, given, caller, str(uuid.uuid4()))
+
+    def _insert(self, table: Table, given: Row, caller: Caller, row_id: str) -> str:
+        behavior = self._behaviors[table.name]
         business_rules.check(Write(table, self.store, row_id, given, None))
         now = self.clock.text()
         row = {**behavior.defaults, **given}
@@ -137,12 +154,49 @@ class Rows:
         for name in behavior.required:
             if row.get(name) is None:
                 raise errors.required_column(name)
+        if behavior.document_column:
+            given = self._price_line(table, row, given)
         self._settle_money(table, row, given)
         for rule in behavior.rules:
-            row.update(rule.compute(row))
+            if not rule.inputs.isdisjoint(row):
+                row.update(rule.compute(row))
         with self._keys_enforced(table):
             self.store.insert(table, row, caller.user_id, now)
+        if behavior.document_column:
+            self._settle_document(table, row, caller)
+        if row.get("baseuomname"):
+            self._create_base_unit(row_id, row["baseuomname"], caller)
         return row_id
+
+    def _price_line(self, table: Table, row: Row, given: Row) -> Row:
+        """Fill in a new line's amounts, in its document's currency; returns what was
+        given, with these."""
+        found = self.pricing.line(table, row, set(given))
+        document = self.schema.tables[LINES[table.name]]
+        above = self.store.row(document, row.get(document.primary_id) or "") or {}
+        if not given.get("transactioncurrencyid"):
+            found["transactioncurrencyid"] = above.get("transactioncurrencyid")
+        row.update(found)
+        return {**given, **found}
+
+    def _settle_document(self, table: Table, line: Row, caller: Caller) -> None:
+        """The totals of the document that ``line`` belongs to, if it is still there."""
+        document = self.schema.tables[LINES[table.name]]
+        row = self.store.row(document, line.get(document.primary_id) or "")
+        totals = self.pricing.all_totals(document, row) if row else {}
+        changed = {n: v for n, v in totals.items() if row and row[n] != v}
+        if row and changed:
+            self._settle_money(document, changed, dict(changed), row)
+            self._write(document, row, changed, caller)
+
+    def _create_base_unit(self, group_id: str, name: str, caller: Caller) -> None:
+        """A unit group comes with the unit that its other units are made of."""
+        unit = self.schema.tables["uom"]
+        group = {"uomscheduleid@odata.bind": f"uomschedules({group_id})"}
+        unit_id = self._create_row(
+            unit, {"name": name, "quantity": 1, **group}, caller, None
+        )
+        self.set_columns(unit, unit_id, {"isschedulebaseuom": 1}, caller)
 
     def update(
         self,
@@ -178,8 +232,23 @@ class Rows:
             _settle_state(table, changes, row, given, row_id)
         if "ownerid" in given:
             self._settle_owner(changes, given, caller)
+        if behavior.document_column:
+            priced = self.pricing.line(table, {**row, **changes}, set(given))
+            changes.update(priced)
+            given = {**given, **priced}
+        elif behavior.has_lines:
+            totals = self.pricing.totals(table, {**row, **changes}, set(given))
+            changes.update(totals)
+            given = {**given, **totals}
         self._settle_money(table, changes, given, row)
         self._write(table, row, changes, caller)
+        if behavior.document_column:
+            self._settle_document(table, {**row, **changes}, caller)
+            if (
+                changes.get(behavior.document_column, row[behavior.document_column])
+                != (row[behavior.document_column])
+            ):
+                self._settle_document(table, row, caller)
         for relationship, children in parts.collections:
             self._replace_children(table, row_id, relationship, children, caller)
 
@@ -340,36 +409,54 @@ class Rows:
         amounts = behavior.money & given.keys()
         if not behavior.money or not (amounts or "transactioncurrencyid" in given):
             return
-        before = before or {}
-        after = {**before, **given}
+        currencies = self._currencies()
+        after = {**before, **given} if before else given
         currency = after.get("transactioncurrencyid")
         if currency is None:
             if all(after.get(name) is None for name in behavior.money):
                 row["exchangerate"] = None
                 return
-            found = self.store.execute("SELECT basecurrencyid FROM organization")
-            currency = row["transactioncurrencyid"] = found.fetchone()[0]
-        rate = self.store.execute(
-            "SELECT exchangerate FROM transactioncurrency "
-            "WHERE transactioncurrencyid = ?",
-            (currency,),
-        ).fetchone()[0]
+            currency = row["transactioncurrencyid"] = currencies.base
+        rate = currencies.rates[currency]
         row["exchangerate"] = rate
         for name in behavior.money_with_base:
             amount = after.get(name)
-            row[f"{name}_base"] = None if amount is None else round(amount / rate)
+            if amount is None and before is None:
+                continue  # a new row is null where nothing is said
+            base = None if amount is None else round(amount / rate)
+            if base is not None:
+                values.check_amount(table.columns[f"{name}_base"], base)
+            row[f"{name}_base"] = base
+
+    def _currencies(self) -> _Currencies:
+        stamp = self.store.stamp("transactioncurrency", "organization")
+        if self._known_currencies is None or self._known_currencies.stamp != stamp:
+            (base,) = self.store.execute(
+                "SELECT basecurrencyid FROM organization"
+            ).fetchone()
+            rates = self.store.execute(
+                "SELECT transactioncurrencyid, exchangerate FROM transactioncurrency"
+            )
+            self._known_currencies = _Currencies(stamp, base, dict(rates.fetchall()))
+        return self._known_currencies
 
     def _delete_cascading(self, table: Table, row_id: str, caller: Caller) -> None:
-        linked: list[tuple[Relationship, list[str]]] = []
-        for relationship in table.referenced_by:
-            if relationship.on_delete == "NoCascade":
-                continue
-            column = self.schema.tables[relationship.table].columns[relationship.column]
-            ids = self.store.referencing(table, column, row_id)
-            if ids and relationship.on_delete == "Restrict":
-                raise errors.delete_restricted()
-            linked.append((relationship, ids))
+        wanted = [r for r in table.referenced_by if r.on_delete != "NoCascade"]
+        linked = [
+            (relationship, ids)
+            for relationship, ids in zip(
+                wanted, self.store.references(table, row_id, wanted), strict=True
+            )
+            if ids
+        ]
+        if any(relationship.on_delete == "Restrict" for relationship, _ in linked):
+            raise errors.delete_restricted()
+        line = None
+        if self._behaviors[table.name].document_column:
+            line = self.store.row(table, row_id)
         self.store.delete(table, row_id, caller.user_id, self.clock.text())
+        if line:
+            self._settle_document(table, line, caller)
         for relationship, ids in linked:
             source = self.schema.tables[relationship.table]
             for child_id in ids:
@@ -380,7 +467,7 @@ class Rows:
                     self._delete_cascading(source, child_id, caller)
                 else:
                     column = source.columns[relationship.column]
-                    self._write(source, child, _null(column), caller)
+                    self._write(source, child, null(column), caller)
 
     def _keys_enforced(self, table: Table) -> _KeysEnforced:
         return _KeysEnforced(self.store, table)
@@ -394,13 +481,6 @@ def etag(version: int) -> str:
 def _refuse_view(table: Table, message: str) -> None:
     if table.view_of:
         raise errors.message_not_supported(message, table.name)
-
-
-def _null(column: Column) -> Row:
-    cleared: Row = {column.name: None}
-    if column.type_column:
-        cleared[column.type_column] = None
-    return cleared
 
 
 def _settle_state(table: Table, row: Row, before: Row, given: Row, row_id: str) -> None:
@@ -437,136 +517,3 @@ class _KeysEnforced:
             for name, columns in self._store.keys(self._table).items():
                 if f"{self._table.name}.{columns[0]}" in str(error):
                     raise errors.duplicate_key(name, ", ".join(columns)) from error
-
-
-class _Behavior:
-    """What ``Rows`` needs to know of a table, worked out once."""
-
-    def __init__(self, table: Table) -> None:
-        self.table = table
-        columns = table.columns
-        self.rules: list[Rule] = rules_for(table)
-        self.money = {column.name for column in table.money_columns}
-        self.money_with_base = [
-            name for name in self.money if f"{name}_base" in self.money
-        ]
-        self.defaults: Row = {
-            column.name: column.default
-            for column in columns.values()
-            if column.default is not None
-        }
-        if "statecode" in columns:
-            self.defaults.setdefault("statecode", 0)
-        self.auto_numbers = {
-            column.name: column.auto_number
-            for column in columns.values()
-            if column.auto_number
-        }
-        # Only SystemRequired is enforced by the platform; ApplicationRequired is the
-        # business of forms ("Column requirement levels").
-        self.required = [
-            column.name
-            for column in columns.values()
-            if column.required == "SystemRequired"
-            and column.type in ("String", "Integer", "Decimal", "DateTime")
-            and column.on_create
-        ]
-        self.readers = self._make_readers()
-
-    def stamp_created(self, row: Row, caller: Caller, now: str) -> None:
-        self._stamp(row, "created", caller, now)
-        self._stamp(row, "modified", caller, now)
-
-    def stamp_modified(self, row: Row, caller: Caller, now: str) -> None:
-        self._stamp(row, "modified", caller, now)
-
-    def _stamp(self, row: Row, what: str, caller: Caller, now: str) -> None:
-        """Who and when; "on behalf by" is the application behind an impersonation."""
-        behind = caller.behind and caller.behind.user_id
-        for name, value in (
-            (f"{what}on", now),
-            (f"{what}by", caller.user_id),
-            (f"{what}onbehalfby", behind),
-        ):
-            if name in self.table.columns:
-                row[name] = value
-
-    def refuse(self, name: str, value: Any, body: Row) -> None:
-        """Raise for a property the table does not have; annotations may pass."""
-        table = self.table
-        prefix, at, annotation = name.partition("@")
-        if at:
-            known = prefix in table.columns or prefix in table.by_wire
-            if not prefix or (annotation != "odata.bind" and known):
-                return
-            raise errors.unknown_annotated_property(table.entity_set, prefix)
-        if name in table.by_wire:
-            raise errors.lookup_value_written()
-        if name in table.navigations or name in table.collections:
-            raise errors.unreadable_nested(table.entity_set, name)
-        raise errors.unknown_property(table.entity_set, name)
-
-    def _make_readers(self) -> dict[str, Callable[[Rows, Row, Any, bool], None]]:
-        readers: dict[str, Callable[[Rows, Row, Any, bool], None]] = {}
-        for column in self.table.columns.values():
-            if not column.is_lookup:
-                readers[column.name] = partial(_read_value, self.table, column)
-        for navigation, relationship in self.table.navigations.items():
-            column = self.table.columns[relationship.column]
-            bind = partial(_read_bind, self.table, column, relationship)
-            readers[f"{navigation}@odata.bind"] = bind
-            readers[navigation] = partial(_read_null, self.table, column)
-        return readers
-
-
-def _read_value(
-    table: Table, column: Column, rows: Rows, given: Row, value: Any, on_create: bool
-) -> None:
-    stored = (
-        values.parse(column, value, table.entity_set) if value is not None else None
-    )
-    if column.on_create if on_create else column.on_update:
-        given[column.name] = stored
-    elif column.name == table.primary_id:
-        given[column.name] = stored
-
-
-def _read_null(
-    table: Table, column: Column, rows: Rows, given: Row, value: Any, on_create: bool
-) -> None:
-    if value is not None:
-        raise errors.unreadable_nested(table.entity_set, column.name)
-    if column.on_create if on_create else column.on_update:
-        given.update(_null(column))
-
-
-def _read_bind(
-    table: Table,
-    column: Column,
-    relationship: Relationship,
-    rows: Rows,
-    given: Row,
-    value: Any,
-    on_create: bool,
-) -> None:
-    if value is None:
-        _read_null(table, column, rows, given, None, on_create)
-        return
-    if type(value) is not str:
-        raise errors.wrong_type(table.entity_set, value, "Edm.String")
-    target, key = addresses.parse_reference(rows.schema, value)
-    if target not in rows.schema.targets(relationship):
-        raise errors.payload(
-            table.entity_set,
-            f"A row of '{target.entity_set}' cannot be bound to the navigation "
-            f"property '{relationship.navigation}'.",
-        )
-    row_id = addresses.find(rows.store, target, key)
-    if row_id is None:
-        raise addresses.not_found(target, key, status=400)
-    if column.on_create if on_create else column.on_update:
-        if column.type == "Customer" and given.get(column.name):
-            raise errors.two_parents()
-        given[column.name] = row_id
-        if column.type_column:
-            given[column.type_column] = target.name

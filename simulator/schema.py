@@ -15,17 +15,23 @@ A new table is data: an entry under ``tables`` with its columns, and one entry u
   ``on_delete`` (Cascade, RemoveLink, Restrict; NoCascade when absent);
 * table: ``activity`` says that it is a kind of activity, ``view_of`` that its rows are
   those of other tables, to be read only, ``only_nested`` that its rows are created as
-  part of another row's body.
+  part of another row's body;
+* option set: ``label`` and ``options``, of one that no column need use;
+* ``custom`` marks what a client has added; see ``customization``.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 LOOKUP_TYPES = frozenset({"Lookup", "Owner", "Customer"})
 OPTION_TYPES = frozenset({"Picklist", "State", "Status", "MultiSelectPicklist"})
+FILE_TYPES = frozenset({"File", "Image"})
 
 
 @dataclass(frozen=True)
@@ -54,12 +60,13 @@ class Column:
     targets: tuple[str, ...]
     auto_number: str
     global_options: str
+    custom: bool
 
     @property
     def is_lookup(self) -> bool:
         return self.type in LOOKUP_TYPES
 
-    @property
+    @cached_property
     def type_column(self) -> str | None:
         """The stored column that says which table a polymorphic lookup points to."""
         return f"{self.name}_type" if len(self.targets) > 1 else None
@@ -76,6 +83,7 @@ class Relationship:
     target: str
     collection: str
     on_delete: str
+    custom: bool
 
 
 @dataclass
@@ -96,24 +104,35 @@ class Table:
     is_activity: bool
     view_of: tuple[str, ...]
     only_nested: bool
+    custom: bool
     change_tracking: bool = False
     optimistic_concurrency: bool = False
     by_wire: dict[str, Column] = field(default_factory=dict)
     navigations: dict[str, Relationship] = field(default_factory=dict)
     collections: dict[str, Relationship] = field(default_factory=dict)
     referenced_by: list[Relationship] = field(default_factory=list)
+    file_columns: tuple[Column, ...] = ()
 
     def __post_init__(self) -> None:
-        self.by_wire = {column.wire: column for column in self.columns.values()}
+        columns = self.columns.values()
+        self.file_columns = tuple(c for c in columns if c.type in FILE_TYPES)
+        self.by_wire = {column.wire: column for column in columns}
         self.restore_switches()
 
     def restore_switches(self) -> None:
         self.change_tracking, self.optimistic_concurrency = self.declared_switches
 
     @property
+    def primary_image(self) -> str | None:
+        """The image that stands for a row: the first of the table's."""
+        images = (column.name for column in self.file_columns if column.type == "Image")
+        return next(images, None)
+
+    @property
     def money_columns(self) -> list[Column]:
         return [column for column in self.columns.values() if column.type == "Money"]
 
+    @cached_property
     def stored_columns(self) -> list[str]:
         """The names of the database columns, in a fixed order."""
         names = []
@@ -125,12 +144,36 @@ class Table:
 
 
 class Schema:
-    """All tables, by logical name (``tables``) and by entity set (``sets``)."""
+    """All tables, by logical name (``tables``) and by entity set (``sets``).
 
-    def __init__(self, data: dict) -> None:
+    ``data`` is what they are made from; who changes it calls ``rebuild``. Tables are
+    then other objects than before, and ``listeners`` are called.
+    """
+
+    def __init__(self, data: dict[str, Any]) -> None:
+        self.data = data
+        self.listeners: list[Callable[[], object]] = []
+        self.tables: dict[str, Table] = {}
+        self.rebuild()
+
+    def rebuild(self, touched: set[str] | None = None) -> None:
+        """Make all tables anew; the switches of those that stay are kept.
+
+        Only the ``touched`` tables have other columns than before (None: all may).
+        """
+        before = self.tables
+        kept = (
+            {} if touched is None else {n: before[n] for n in before.keys() - touched}
+        )
         self.tables = {
-            name: _table(name, entry) for name, entry in data["tables"].items()
+            name: _table(name, entry, kept[name].columns if name in kept else None)
+            for name, entry in self.data["tables"].items()
         }
+        for name in before.keys() & self.tables.keys():
+            old, new = before[name], self.tables[name]
+            if old.declared_switches == new.declared_switches:
+                new.change_tracking = old.change_tracking
+                new.optimistic_concurrency = old.optimistic_concurrency
         self.sets = {table.entity_set: table for table in self.tables.values()}
         self.relationships = [
             Relationship(
@@ -141,8 +184,9 @@ class Schema:
                 target=entry["to"],
                 collection=entry["collection"],
                 on_delete=entry.get("on_delete", "NoCascade"),
+                custom=entry.get("custom", False),
             )
-            for entry in data["relationships"]
+            for entry in self.data["relationships"]
         ]
         for relationship in self.relationships:
             source = self.tables[relationship.table]
@@ -150,17 +194,24 @@ class Schema:
             for target in self.targets(relationship):
                 target.collections[relationship.collection] = relationship
                 target.referenced_by.append(relationship)
+        for listener in self.listeners:
+            listener()
 
     @classmethod
     def load(cls) -> Schema:
         """The tables of ``schema.json`` and of webhooks (``schema_events.json``)."""
-        data: dict = {"tables": {}, "relationships": []}
+        return cls(cls.declared())
+
+    @staticmethod
+    def declared() -> dict[str, Any]:
+        """What the files say, to be changed at will."""
+        data: dict[str, Any] = {"tables": {}, "relationships": [], "option_sets": {}}
         for name in ("schema.json", "schema_events.json"):
             path = Path(__file__).with_name(name)
             part = json.loads(path.read_text(encoding="utf-8"))
             data["tables"].update(part["tables"])
             data["relationships"] += part["relationships"]
-        return cls(data)
+        return data
 
     def targets(self, relationship: Relationship) -> list[Table]:
         """The tables at the other end ("owner" stands for users and teams)."""
@@ -179,7 +230,7 @@ class Schema:
         raise KeyError(f"{column.table}.{column.name} -> {target}")
 
 
-def _table(name: str, entry: dict) -> Table:
+def _table(name: str, entry: dict, columns: dict[str, Column] | None) -> Table:
     return Table(
         name=name,
         schema_name=entry["schema"],
@@ -191,13 +242,15 @@ def _table(name: str, entry: dict) -> Table:
         labels=entry["labels"],
         ownership=entry["ownership"],
         declared_switches=(entry["change_tracking"], entry["optimistic_concurrency"]),
-        columns={
+        columns=columns
+        or {
             column: _column(name, column, description)
             for column, description in entry["columns"].items()
         },
         is_activity=entry.get("activity", False) or "view_of" in entry,
         view_of=tuple(entry.get("view_of", ())),
         only_nested=entry.get("only_nested", False),
+        custom=entry.get("custom", False),
     )
 
 
@@ -228,4 +281,5 @@ def _column(table: str, name: str, entry: dict) -> Column:
         targets=tuple(entry.get("targets", ())),
         auto_number=entry.get("auto_number", ""),
         global_options=entry.get("global_options", ""),
+        custom=entry.get("custom", False),
     )

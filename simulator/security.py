@@ -21,7 +21,13 @@ from .store import Store
 # The last one is a right on the table of users: to impersonate them.
 ACCESS_RIGHTS = ("Create", "Read", "Write", "Delete", "ActOnBehalfOfAnother")
 DEPTHS = ("None", "User", "BusinessUnit", "Organization")
+# What the enumeration PrivilegeDepth calls them.
+_DEPTH_NAMES = {"User": "Basic", "BusinessUnit": "Local", "Organization": "Global"}
 _PRIVILEGE_NAMES = {"systemuser": "User"}
+
+
+def _privilege(table: Table, access: str) -> str:
+    return f"prv{access}{_PRIVILEGE_NAMES.get(table.name, table.schema_name)}"
 
 
 @dataclass(frozen=True)
@@ -88,6 +94,24 @@ class Security:
     def reset(self) -> None:
         self._depths.clear()
 
+    def privileges(self, caller: Caller) -> list[dict[str, str]]:
+        """What a user's roles give, as ``RetrieveUserPrivileges`` answers."""
+        granted = []
+        for table in self._store.schema.tables.values():
+            for access in ACCESS_RIGHTS[:4]:
+                depth = self.depth(caller, table, access)
+                if depth != "None":
+                    name = _privilege(table, access)
+                    granted.append(
+                        {
+                            "Depth": _DEPTH_NAMES[depth],
+                            "PrivilegeId": str(uuid.uuid5(uuid.NAMESPACE_OID, name)),
+                            "BusinessUnitId": caller.business_unit_id,
+                            "PrivilegeName": name,
+                        }
+                    )
+        return granted
+
     def require(
         self,
         caller: Caller,
@@ -97,8 +121,7 @@ class Security:
     ) -> None:
         """Raise the documented 403 unless ``caller`` has ``access`` to ``table``."""
         if self.depth(caller, table, access) not in depths:
-            noun = _PRIVILEGE_NAMES.get(table.name, table.schema_name)
-            privilege = f"prv{access}{noun}"
+            privilege = _privilege(table, access)
             raise errors.privilege_denied(
                 caller.user_id,
                 privilege,

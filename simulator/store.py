@@ -10,13 +10,13 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from .schema import Column, Schema, Table
+from .schema import Column, Relationship, Schema, Table
 
 _SQL_TYPES = {
     "Integer": "INTEGER",
@@ -33,6 +33,7 @@ _SQL_TYPES = {
     "Memo": "TEXT COLLATE NOCASE_UNICODE",
 }
 
+_KEPT_STATEMENTS = 1000
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -51,11 +52,20 @@ class Store:
         if path:
             self.execute("PRAGMA journal_mode = WAL")
             self.execute("PRAGMA synchronous = NORMAL")
-        self._inserts: dict[str, tuple[list[str], str]] = {}
+        self._inserts: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._selects: dict[str, str] = {}
         self._keys: dict[str, dict[str, list[str]]] | None = None
+        self._created: dict[str, dict[str, Column]] = {}
         self._depth = 0
+        # Lines of the journal that wait for the end of the transaction.
+        self._lines: list[tuple[Any, ...]] = []
+        self._last_writes: dict[str, int] = {}
+        self._restarts = 0
+        # Called when the database has gone back to what it was.
+        self.listeners: list[Callable[[], object]] = []
         self._snapshot: sqlite3.Connection | None = None
         self._create_tables()
+        schema.listeners.append(self._create_tables)
         self.version = self._last_version()
 
     # -- transactions --------------------------------------------------------------
@@ -71,23 +81,26 @@ class Store:
         except BaseException:
             self._depth -= 1
             if self._depth == 0:
+                self._lines.clear()
                 self.execute("ROLLBACK")
+                self._tell_listeners()
             raise
         self._depth -= 1
         if self._depth == 0:
+            self._write_journal()
             self.execute("COMMIT")
 
     # -- reading -------------------------------------------------------------------
 
     def row(self, table: Table, row_id: str) -> dict[str, Any] | None:
         """The row as stored (column name to value), or None."""
-        columns = table.stored_columns()
-        found = self.execute(
-            f"SELECT {', '.join(columns)} FROM {table.name} "
-            f"WHERE {table.primary_id} = ?",
-            (row_id,),
-        ).fetchone()
-        return dict(zip(columns, found, strict=True)) if found else None
+        if table.name not in self._selects:
+            self._selects[table.name] = (
+                f"SELECT {', '.join(table.stored_columns)} FROM {table.name} "
+                f"WHERE {table.primary_id} = ?"
+            )
+        found = self.execute(self._selects[table.name], (row_id,)).fetchone()
+        return dict(zip(table.stored_columns, found, strict=True)) if found else None
 
     def exists(self, table: Table, row_id: str) -> bool:
         return (
@@ -111,6 +124,30 @@ class Store:
                 values,
             )
         ]
+
+    def references(
+        self, table: Table, row_id: str, relationships: Sequence[Relationship]
+    ) -> list[list[str]]:
+        """For each of ``relationships`` to ``table`` the ids of what points to the
+        row."""
+        parts = []
+        for number, relationship in enumerate(relationships):
+            source = self.schema.tables[relationship.table]
+            column = source.columns[relationship.column]
+            condition = f"{column.name} = ?1"
+            if column.type_column:
+                condition += f" AND {column.type_column} = '{table.name}'"
+            parts.append(
+                f"SELECT {number}, {source.primary_id} FROM {source.name} "
+                f"WHERE {condition}"
+            )
+        found: list[list[str]] = [[] for _ in relationships]
+        # SQLite joins at most 500 selects into one.
+        for start in range(0, len(parts), 400):
+            statement = " UNION ALL ".join(parts[start : start + 400])
+            for number, child_id in self.execute(statement, (row_id,)):
+                found[number].append(child_id)
+        return found
 
     def history(self, table: Table, row_id: str) -> list[dict[str, Any]]:
         """Every write of a row, oldest first: version, operation, at, by, changes."""
@@ -153,8 +190,8 @@ class Store:
     def insert(self, table: Table, row: dict[str, Any], by: str, at: str) -> None:
         """Add a complete row; its version is set here. ``row`` lacks what is null."""
         row["versionnumber"] = self.next_version()
-        columns, statement = self._insert_statement(table)
-        self.execute(statement, list(map(row.get, columns)))
+        statement = self._insert_statement(table, tuple(row))
+        self.execute(statement, tuple(row.values()))
         self._log(table, row[table.primary_id], "Create", row, by, at)
 
     def update(
@@ -173,6 +210,8 @@ class Store:
         self.execute(
             f"DELETE FROM {table.name} WHERE {table.primary_id} = ?", (row_id,)
         )
+        if table.file_columns:
+            self.execute("DELETE FROM file_content WHERE row_id = ?", (row_id,))
         self._log(table, row_id, "Delete", None, by, at)
 
     def next_version(self) -> int:
@@ -185,6 +224,21 @@ class Store:
             f'CREATE UNIQUE INDEX "key_{name}" ON {table.name} ({", ".join(columns)})'
         )
         self._keys = None
+
+    def drop_key(self, name: str) -> None:
+        self.execute(f'DROP INDEX "key_{name}"')
+        self._keys = None
+
+    def drop_table(self, table: Table) -> None:
+        """Its rows and history go with it."""
+        self.execute(f"DROP TABLE {table.name}")
+        self.execute("DELETE FROM journal WHERE table_name = ?", (table.name,))
+
+    def drop_column(self, table: Table, column: Column) -> None:
+        """Its values go with it."""
+        self.execute(f"DROP INDEX IF EXISTS {table.name}_{column.name}")
+        for name in filter(None, (column.name, column.type_column)):
+            self.execute(f"ALTER TABLE {table.name} DROP COLUMN {name}")
 
     def keys(self, table: Table) -> dict[str, list[str]]:
         """The alternate keys of ``table``: name to columns."""
@@ -202,11 +256,10 @@ class Store:
         """Remove every row, the journal and every alternate key."""
         for table in self.schema.tables.values():
             for name in self.keys(table):
-                self.execute(f'DROP INDEX "key_{name}"')
-        self._keys = None
+                self.drop_key(name)
         with self.transaction():
             stored = [t.name for t in self.schema.tables.values() if not t.view_of]
-            for name in (*stored, "journal"):
+            for name in (*stored, "journal", "file_content"):
                 self.execute(f"DELETE FROM {name}")
 
     def take_snapshot(self) -> None:
@@ -222,6 +275,17 @@ class Store:
         self._snapshot.backup(self.connection)
         self._keys = None
         self.version = self._last_version()
+        self._tell_listeners()
+
+    def stamp(self, *tables: str) -> tuple[int, ...]:
+        """Another one as soon as a row of one of ``tables`` may have changed."""
+        return (self._restarts, *(self._last_writes.get(name, 0) for name in tables))
+
+    def _tell_listeners(self) -> None:
+        self._keys = None
+        self._restarts += 1
+        for listener in self.listeners:
+            listener()
 
     def _forget_snapshot(self) -> None:
         if self._snapshot is not None:
@@ -243,8 +307,8 @@ class Store:
         by: str,
         at: str,
     ) -> None:
-        self.execute(
-            "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)",
+        self._last_writes[table.name] = self.version
+        self._lines.append(
             (
                 self.version,
                 table.name,
@@ -253,21 +317,40 @@ class Store:
                 at,
                 by,
                 _to_json(changes) if changes else None,
-            ),
-        )
-
-    def _insert_statement(self, table: Table) -> tuple[list[str], str]:
-        if table.name not in self._inserts:
-            columns = table.stored_columns()
-            marks = ", ".join("?" * len(columns))
-            self._inserts[table.name] = (
-                columns,
-                f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks})",
             )
-        return self._inserts[table.name]
+        )
+        if self._depth == 0:
+            self._write_journal()
+
+    def _write_journal(self) -> None:
+        if self._lines:
+            self.connection.executemany(
+                "INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?, ?)", self._lines
+            )
+            self._lines.clear()
+
+    def _insert_statement(self, table: Table, names: tuple[str, ...]) -> str:
+        """For a row that has the columns ``names``; rows of a batch have the same."""
+        key = (table.name, names)
+        if key not in self._inserts:
+            if len(self._inserts) >= _KEPT_STATEMENTS:
+                self._inserts.clear()
+            marks = ", ".join("?" * len(names))
+            self._inserts[key] = (
+                f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({marks})"
+            )
+        return self._inserts[key]
 
     def _create_tables(self) -> None:
+        """What the schema has and the database lacks."""
+        self._inserts.clear()
+        self._selects.clear()
+        self._keys = None
+        before, self._created = self._created, {}
         for table in self.schema.tables.values():
+            self._created[table.name] = table.columns
+            if before.get(table.name) is table.columns:
+                continue
             if not table.view_of:
                 self._add_new_columns(table)
             for statement in _definitions(table, self.schema):
@@ -276,6 +359,17 @@ class Store:
             "CREATE TABLE IF NOT EXISTS journal (version INTEGER PRIMARY KEY, "
             "table_name TEXT, row_id TEXT, operation TEXT, at TEXT, by TEXT, "
             "changes TEXT)"
+        )
+        self.execute(
+            "CREATE TABLE IF NOT EXISTS customization (number INTEGER PRIMARY KEY, "
+            "operation TEXT)"
+        )
+        self.execute(
+            "CREATE TABLE IF NOT EXISTS file_content (id TEXT PRIMARY KEY, "
+            "row_id TEXT, column_name TEXT, name TEXT, mimetype TEXT, content BLOB)"
+        )
+        self.execute(
+            "CREATE INDEX IF NOT EXISTS file_content_row ON file_content (row_id)"
         )
         self.execute("CREATE INDEX IF NOT EXISTS journal_row ON journal (row_id)")
         self.execute(
@@ -287,7 +381,7 @@ class Store:
         """A database of an earlier version gets the columns that have come since."""
         found = self.execute(f"PRAGMA table_info({table.name})").fetchall()
         known = {column[1] for column in found}
-        for name in table.stored_columns() if known else ():
+        for name in table.stored_columns if known else ():
             if name not in known:
                 column = table.columns.get(name)
                 kind = _SQL_TYPES.get(column.type, "TEXT") if column else "TEXT"
@@ -317,8 +411,10 @@ def _definitions(table: Table, schema: Schema) -> Iterable[str]:
         if relationship.table == table.name and relationship.on_delete != "NoCascade"
     }
     for name in sorted(indexed):
+        # Most lookups are null: only what is set costs an entry.
         yield (
-            f"CREATE INDEX IF NOT EXISTS {table.name}_{name} ON {table.name} ({name})"
+            f"CREATE INDEX IF NOT EXISTS {table.name}_{name} ON {table.name} ({name}) "
+            f"WHERE {name} IS NOT NULL"
         )
 
 
@@ -326,15 +422,17 @@ def _view_definition(table: Table, schema: Schema) -> str:
     """The rows of other tables as those of one; what they lack is null."""
     selects = []
     for name in table.view_of:
-        stored = set(schema.tables[name].stored_columns())
+        stored = set(schema.tables[name].stored_columns)
         parts = []
-        for column in table.stored_columns():
+        for column in table.stored_columns:
             value = column if column in stored else "NULL"
             if column in table.columns and table.columns[column].type == "EntityName":
                 value = f"'{name}'"
             parts.append(f"{value} AS {column}")
         selects.append(f"SELECT {', '.join(parts)} FROM {name}")
-    return f"CREATE TEMP VIEW {table.name} AS {' UNION ALL '.join(selects)}"
+    return (
+        f"CREATE TEMP VIEW IF NOT EXISTS {table.name} AS {' UNION ALL '.join(selects)}"
+    )
 
 
 def _compare_caseless(left: str, right: str) -> int:

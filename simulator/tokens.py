@@ -18,6 +18,7 @@ _COOKIE = re.compile(
     r'<cookie pagenumber="(\d{1,9})" pagingcookie="([^"]*)" '
     r'istracking="(True|False)" />'
 )
+_PAGE_ONLY = re.compile(r'<cookie pagenumber="([1-9]\d{0,8})" istracking="False" ?/>')
 _LAST = re.compile(r'last="\{?([^"}]*)\}?"')
 _WINDOW = re.compile(
     r'since="(\d{1,18})" until="(\d{1,18})" part="(all|rows|deleted)"', re.ASCII
@@ -28,7 +29,8 @@ _TOKEN_DATE = "%m/%d/%Y %H:%M:%S"
 
 @dataclass(frozen=True)
 class PageToken:
-    """Where a page begins: after ``last``; ``window`` belongs to change tracking."""
+    """Where a page begins: after ``last``, or by its number if a client wrote the
+    token itself and ``last`` is empty; ``window`` belongs to change tracking."""
 
     page: int
     last: str
@@ -57,7 +59,10 @@ class PageToken:
 
 
 def parse_page_token(text: str) -> PageToken:
-    """Raises DataverseError for anything the server did not hand out."""
+    """Raises DataverseError for anything else than what the server hands out, and a
+    cookie that names a page and nothing else, which some clients write themselves."""
+    if by_number := _PAGE_ONLY.fullmatch(text):
+        return PageToken(int(by_number[1]), "")
     match = _COOKIE.fullmatch(text)
     inner = unquote(unquote(match[2])) if match else ""
     last, window = _LAST.search(inner), _WINDOW.search(inner)

@@ -11,6 +11,7 @@ operations"; ranges, lengths and options come from the schema.
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Callable
 from datetime import date, datetime, timezone
@@ -43,6 +44,8 @@ EDM_TYPES = {
     "Money": "Edm.Decimal",
     "Decimal": "Edm.Decimal",
     "Double": "Edm.Double",
+    "File": "Edm.Guid",
+    "Image": "Edm.Binary",
 }
 
 
@@ -148,6 +151,15 @@ def _parse_money(column: Column, value: Any) -> int:
     return int(_parse_number(column, value) * MONEY_SCALE)
 
 
+def check_amount(column: Column, amount: int) -> None:
+    """Raise DataverseError if a calculated amount (stored form) is out of range."""
+    limit = 2**63
+    if not -limit <= amount < limit:
+        raise errors.number_out_of_range(
+            column.table, column.name, amount // MONEY_SCALE, integer=False
+        )
+
+
 def _parse_real(column: Column, value: Any) -> float:
     return float(_parse_number(column, value))
 
@@ -187,6 +199,19 @@ def instant(text: str) -> str:
     return moment.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _parse_image(column: Column, value: Any) -> str:
+    """Base64, as the body carries it; kept in this form."""
+    if type(value) is not str:
+        raise WrongType
+    try:
+        content = base64.b64decode(value, validate=True)
+    except ValueError:
+        raise WrongType from None
+    if len(content) > column.max_length * 1024:
+        raise errors.file_too_big()
+    return value
+
+
 _PARSERS: dict[str, Callable[[Column, Any], Any]] = {
     "String": _parse_text,
     "Memo": _parse_text,
@@ -203,6 +228,8 @@ _PARSERS: dict[str, Callable[[Column, Any], Any]] = {
     "Decimal": _parse_real,
     "Double": _parse_real,
     "DateTime": _parse_date,
+    "File": _parse_guid,
+    "Image": _parse_image,
 }
 
 
@@ -243,7 +270,7 @@ def formatter(column: Column) -> Callable[[Any], str] | None:
         return lambda value: column.options.get(value, str(value))
     if column.type == "MultiSelectPicklist":
         return lambda value: "; ".join(
-            column.options[int(option)] for option in value.split(",")
+            column.options.get(int(option), option) for option in value.split(",")
         )
     if column.type in ("Integer", "BigInt"):
         return "{:,}".format

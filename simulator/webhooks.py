@@ -65,6 +65,7 @@ class Webhooks:
         self.deliveries: deque[Delivery] = deque(maxlen=_KEPT)
         self._heard = organization.store.version
         self._tags: list[tuple[int, int, str]] = []
+        self._known_steps: tuple[tuple[int, ...], list[dict[str, Any]]] | None = None
         self._parcels: queue.SimpleQueue[_Parcel] = queue.SimpleQueue()
         self._workers: list[threading.Thread] = []
         self._trust = ssl.create_default_context(
@@ -99,6 +100,15 @@ class Webhooks:
     # -- what happened, and who wants to hear of it ----------------------------------
 
     def _steps(self) -> list[dict[str, Any]]:
+        """Those in force; read again when one may have changed."""
+        stamp = self.organization.store.stamp(
+            "sdkmessageprocessingstep", "serviceendpoint"
+        )
+        if self._known_steps is None or self._known_steps[0] != stamp:
+            self._known_steps = stamp, self._read_steps()
+        return self._known_steps[1]
+
+    def _read_steps(self) -> list[dict[str, Any]]:
         found = self.organization.store.execute(
             "SELECT s.sdkmessageprocessingstepid, m.name, f.primaryobjecttypecode, "
             "s.filteringattributes, e.url, e.authtype, e.authvalue "

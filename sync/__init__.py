@@ -1,13 +1,15 @@
 """The brain: what to do, decided by pure functions on plain data.
 
 No Odoo, no HTTP, no clock. Read in this order: `values` (one form for each value),
-`transform` and `geography` (one side's values in the other's terms), `lines` (the lines
-of the field mapping, and the groups they form), `base` (what both sides last agreed
-on), `plan` (the decision), `match` (which records belong together), `order` (what must
-come first).
+`transform`, `convert`, `steps` and `geography` (one side's values in the other's
+terms), `lines` (the lines of the field mapping, and the groups they form), `base` (what
+both sides last agreed on), `plan` (the decision), `undo` (the way back), `match` (which
+records belong together), `order` (what must come first).
 """
 
+from . import steps
 from .base import Base
+from .convert import Kind, conversion
 from .geography import Country, State
 from .lines import Group, Line, group_lines
 from .match import Ambiguous, Criterion, Duplicates, Matching, Pair, match
@@ -27,12 +29,15 @@ from .plan import (
     plan_create,
     plan_fields,
 )
+from .steps import Chain, Join, Step
 from .transform import (
     Active,
     Choice,
+    Choices,
     Constant,
     Email,
     Html,
+    Labels,
     PersonName,
     Phone,
     Rule,
@@ -41,13 +46,16 @@ from .transform import (
     Untranslatable,
     Url,
 )
+from .undo import Restoration, plan_restoration
 from .values import canonical, html_from_text, is_empty
 
 __all__ = [
     "Active",
     "Ambiguous",
     "Base",
+    "Chain",
     "Choice",
+    "Choices",
     "Constant",
     "Country",
     "Criterion",
@@ -59,6 +67,9 @@ __all__ = [
     "FieldPlan",
     "Group",
     "Html",
+    "Join",
+    "Kind",
+    "Labels",
     "Line",
     "Loser",
     "Matching",
@@ -67,13 +78,16 @@ __all__ = [
     "Phone",
     "Problem",
     "RecordDecision",
+    "Restoration",
     "Rule",
     "Same",
     "State",
+    "Step",
     "Text",
     "Untranslatable",
     "Url",
     "canonical",
+    "conversion",
     "decide_field",
     "decide_record",
     "decide_uncoupled",
@@ -85,5 +99,7 @@ __all__ = [
     "parents_first",
     "plan_create",
     "plan_fields",
+    "plan_restoration",
+    "steps",
     "topological",
 ]

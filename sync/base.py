@@ -59,6 +59,14 @@ class Base:
         held = self.side(side)
         return any(row[name] != held[name] for name in group.names(side))
 
+    def describes(
+        self, groups: Iterable[Group], side: Side, row: Mapping[str, Any]
+    ) -> bool:
+        """Whether `row` of `side` holds what was agreed, in every one of `groups`."""
+        return all(
+            self.knows(group) and not self.changed(group, side, row) for group in groups
+        )
+
     def only(self, group: Group) -> Base:
         """This base without the values of other groups."""
         return Base(

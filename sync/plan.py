@@ -296,13 +296,16 @@ class Drift:
 class Problem:
     """A value of `line` in `group` that has no counterpart; `sentence` says what to do.
 
-    Nothing is written for the group, and its base stays.
+    `template` and `facts` are the sentence for other languages. Nothing is written for
+    the group, and its base stays.
     """
 
     group: str
     sentence: str
     value: Any
     line: str | None = None
+    template: str = field(default="", compare=False)
+    facts: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass
@@ -386,7 +389,8 @@ def plan_fields(
     hold something.
 
     `prefer` "send" or "get": a person asked for this direction; every group that
-    differs and may travel so does, the others rest.
+    differs and may travel so does, the others rest. "manual": every group that differs
+    waits for a decision, whoever changed it.
 
     Raises KeyError when a row lacks a name.
     """
@@ -491,7 +495,7 @@ def _decide_preferred(
     """A group that differs, and a person who asked for a direction."""
     source = winner(prefer)
     if source is None:
-        raise ValueError(f"{prefer!r} is no direction to prefer")
+        return FieldDecision("conflict", "keep", "a person decides each difference")
     target = OTHER[source]
     if target not in targets(direction):
         return FieldDecision("none", "keep", f"{TITLE[target]} is not written to")
@@ -553,4 +557,11 @@ def _add_write(
 
 
 def _problem(group: Group, problem: Untranslatable) -> Problem:
-    return Problem(group.key, problem.sentence, problem.value, problem.line)
+    return Problem(
+        group.key,
+        problem.sentence,
+        problem.value,
+        problem.line,
+        problem.template,
+        problem.facts,
+    )

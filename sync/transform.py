@@ -6,6 +6,9 @@ line's fields or columns. It never guesses: what has no counterpart raises
 `Untranslatable`, and a person is told.
 """
 
+# This room knows no Odoo environment: the addon translates when it shows a sentence.
+# pylint: disable=prefer-env-translation
+
 from __future__ import annotations
 
 import string
@@ -19,15 +22,24 @@ class Untranslatable(Exception):
     """A value has no counterpart on the other side.
 
     `sentence` is plain English for the person who must act, with the value in quotes;
-    `value` is the value itself. `line` is filled in by the line that met it.
+    `value` is the value itself. For other languages the sentence comes in two parts:
+    `template` and the `facts` that fill it in, among them always the value.
+    `line` is filled in by the line that met it.
     """
 
     line: str | None = None
 
-    def __init__(self, sentence: str, value: Any):
-        super().__init__(sentence)
-        self.sentence = sentence
+    def __init__(self, template: str, value: Any, **facts: Any):
+        self.template = template
+        self.facts = {"value": value, **facts}
+        self.sentence = template % self.facts
         self.value = value
+        super().__init__(self.sentence)
+
+
+def _(template: str) -> str:
+    """Mark a template for Odoo's translation exporter; returns it unchanged."""
+    return template
 
 
 class Rule:
@@ -122,12 +134,31 @@ class Email(Rule):
 
 
 class Phone(Rule):
-    """A telephone number; blanks, hyphens and brackets make no other number."""
+    """A telephone number; blanks, hyphens and brackets make no other number.
+
+    `e164`: the international form of a number ("33 00 00 01" -> "+4533000001"), None
+    for what is none; then a number is the same with and without its country. `write`:
+    numbers are also written in that form, where they have one.
+    """
 
     _layout = str.maketrans("", "", " \N{NO-BREAK SPACE}-./()")
 
+    def __init__(
+        self, e164: Callable[[str], str | None] | None = None, *, write: bool = False
+    ):
+        self._e164 = e164 or (lambda text: None)
+        self._write = write
+
+    def to_dataverse(self, values: tuple, row: Mapping[str, Any]) -> tuple:
+        if not self._write:
+            return values
+        return tuple(value and (self._e164(value) or value) for value in values)
+
+    to_odoo = to_dataverse
+
     def normal(self, value: str | None) -> str | None:
-        return value and value.translate(self._layout).casefold()
+        plain = self._e164(value) if value else None
+        return plain or (value and value.translate(self._layout).casefold())
 
 
 class Url(Rule):
@@ -193,8 +224,72 @@ class Choice(Rule):
         if value is None:
             return None
         raise Untranslatable(
-            f"no choice in {side} is mapped to '{value}'; add it to the list", value
+            _("no choice in %(side)s is mapped to '%(value)s'; add it to the list"),
+            value,
+            side=side,
         )
+
+
+class Choices(Choice):
+    """Several of a fixed list: Odoo's list of values <-> Dataverse's list of options.
+
+    A value whose option another value has too comes back as the first one listed.
+    """
+
+    def to_dataverse(self, values: tuple, row: Mapping[str, Any]) -> tuple:
+        return tuple(
+            self._pick_all(self._options, chosen, "Dataverse") for chosen in values
+        )
+
+    def to_odoo(self, values: tuple, row: Mapping[str, Any]) -> tuple:
+        return tuple(self._pick_all(self._values, chosen, "Odoo") for chosen in values)
+
+    def _pick_all(self, table: Mapping, chosen: list | None, side: str) -> list | None:
+        return sorted({self._pick(table, one, side) for one in chosen or ()}) or None
+
+
+class Labels(Rule):
+    """Several records of Odoo <-> their names in one text, e.g. "Blue; Round".
+
+    `names`: reference of the record -> its name. A name that several records share, or
+    none has, finds none.
+    """
+
+    def __init__(self, names: Mapping[str, str], separator: str = "; "):
+        self._names = dict(names)
+        self._separator = separator
+        self._references: dict[str, list[str]] = {}
+        for reference, name in names.items():
+            self._references.setdefault(name.casefold(), []).append(reference)
+
+    def to_dataverse(self, values: tuple, row: Mapping[str, Any]) -> tuple:
+        names = sorted(self._name(reference) for reference in values[0] or ())
+        return (self._separator.join(names) or None,)
+
+    def to_odoo(self, values: tuple, row: Mapping[str, Any]) -> tuple:
+        parts = (values[0] or "").split(self._separator.strip())
+        found = {self._find(part.strip()) for part in parts if part.strip()}
+        return (sorted(found) or None,)
+
+    def _name(self, reference: str) -> str:
+        name = self._names[reference]
+        if self._separator.strip() in name:
+            raise Untranslatable(
+                _("'%(value)s' contains the separator '%(separator)s'"),
+                name,
+                separator=self._separator.strip(),
+            )
+        return name
+
+    def _find(self, name: str) -> str:
+        references = self._references.get(name.casefold(), ())
+        if len(references) != 1:
+            raise Untranslatable(
+                _("%(count)s records in Odoo are called '%(value)s'"),
+                name,
+                count=len(references),
+            )
+        return references[0]
 
 
 class Active(Rule):
@@ -213,7 +308,7 @@ class Active(Rule):
 
     def to_odoo(self, values: tuple, row: Mapping[str, Any]) -> tuple:
         if values[0] is None:
-            raise Untranslatable("the state of the row could not be read", None)
+            raise Untranslatable(_("the state of the row could not be read"), None)
         return (values[0] == 0,)
 
     def fits(self, fields: int, columns: int) -> bool:
@@ -239,17 +334,22 @@ class PersonName(Rule):
     )
     suffixes = frozenset("jr sr ii iii iv phd md mba esq".split())
 
+    _first = _(
+        "the first name '%(value)s' is longer than the %(limit)s characters that "
+        "Dataverse holds; shorten it"
+    )
+    _last = _(
+        "the last name '%(value)s' is longer than the %(limit)s characters that "
+        "Dataverse holds; shorten it"
+    )
+
     def to_dataverse(self, values: tuple, row: Mapping[str, Any]) -> tuple:
         words = (self.normal(values[0]) or "").split(" ")
         start = self._last_name_start(words)
         first, last = " ".join(words[:start]), " ".join(words[start:])
-        for part, label in ((first, "first"), (last, "last")):
+        for part, sentence in ((first, self._first), (last, self._last)):
             if len(part) > self.limit:
-                raise Untranslatable(
-                    f"the {label} name '{part}' is longer than the {self.limit} "
-                    "characters that Dataverse holds; shorten it",
-                    part,
-                )
+                raise Untranslatable(sentence, part, limit=self.limit)
         return first or None, last or None
 
     def to_odoo(self, values: tuple, row: Mapping[str, Any]) -> tuple:

@@ -22,8 +22,13 @@ USER = {
     "integration.table.mapping": READ,
     "integration.field.mapping": READ,
     "integration.transformation.rule": READ,
+    "integration.transformation.rule.line": READ,
+    "integration.option.mapping": READ,
+    "integration.template": READ,
+    "integration.template.line": READ,
     "integration.coupling": READ,
     "integration.conflict": READ,
+    "integration.change": READ,
     "integration.sync.job": READ,
     "sync.error": READ,
 }
@@ -32,15 +37,28 @@ MANAGER = {
     "integration.table.mapping": ALL,
     "integration.field.mapping": ALL,
     "integration.transformation.rule": ALL,
+    "integration.transformation.rule.line": ALL,
+    "integration.option.mapping": ALL,
+    "integration.template": ALL,
+    "integration.template.line": ALL,
     "integration.coupling": READ,
     "integration.conflict": READ,
+    "integration.change": READ,
     "integration.sync.job": READ | {"unlink"},
     "sync.error": READ | {"unlink"},
     "integration.table": READ,
     "integration.journal": READ,
     "integration.inbox": READ,
     "integration.checkpoint": READ,
+    "integration.stop": READ,
+    "integration.full.sync": READ,
     "integration.tombstone": READ | {"unlink"},
+}
+WIZARDS_OF_MANAGERS = {
+    "integration.full.sync.wizard",
+    "integration.setup.wizard",
+    "integration.setup.wizard.check",
+    "integration.setup.wizard.table",
 }
 # Buttons that only whoever manages connections may press.
 OF_MANAGERS = {
@@ -48,24 +66,37 @@ OF_MANAGERS = {
         "action_test_connection",
         "action_connect",
         "action_disconnect",
+        "action_register_webhook",
+        "action_unregister_webhook",
         "action_use_default_synchronization_setup",
         "action_synchronize_modified",
         "action_run_full_synchronization",
+        "action_send_again",
+        "action_accept_restored",
+        "action_review_differences",
     },
     "integration.table.mapping": {
         "synchronize",
         "action_synchronize_modified",
         "action_run_full_synchronization",
         "action_match_based_coupling",
+        "action_find_deleted",
         "action_delete_couplings",
+        "action_preview",
+        "action_try_filter",
     },
+    "integration.field.mapping": {"action_options", "action_create_missing_records"},
+    "integration.sync.job": {"action_undo", "action_confirm"},
 }
 # Opening a list reveals nothing: the list has access rights of its own.
 OPENS_A_LIST = {
     "action_open_mappings",
+    "action_open_changes",
     "action_open_errors",
     "action_open_couplings",
+    "action_open_conflicts",
     "action_open_jobs",
+    "action_open_held_back",
     "action_open_dataverse_errors",
     "action_synchronization_log",
     "action_synchronization_log_of",
@@ -151,7 +182,9 @@ class TestMatrix(AccessCase):
     def test_models(self):
         for model in self.models():
             expected = {
-                "user": ALL if model._transient else USER.get(model._name, NOTHING),
+                "user": ALL
+                if model._transient and model._name not in WIZARDS_OF_MANAGERS
+                else USER.get(model._name, NOTHING),
                 "manager": ALL
                 if model._transient
                 else MANAGER.get(model._name, NOTHING),
@@ -176,6 +209,7 @@ class TestMatrix(AccessCase):
             partner.coupling_ids,
             self.env["sync.error"].search([], limit=1),
             self.customers.job_ids[:1],
+            self.customers.field_mapping_ids[:1],
         ]
 
     def test_outsiders_press_no_button(self):
@@ -258,6 +292,7 @@ class TestRecordRules(AccessCase):
             self.coupling._uncouple,
             self.error.action_retry,
             self.error.action_synchronize,
+            self.error.action_resolve,
             self.error.action_delete_coupling,
             self.error.action_restore_record,
             self.error.action_delete_record,
@@ -294,6 +329,18 @@ class TestRecordRules(AccessCase):
             "integration.synchronize.wizard": (
                 {"coupling_ids": [(6, 0, self.coupling.ids)]},
                 ("action_synchronize",),
+            ),
+            "integration.conflict.wizard": (
+                {
+                    "coupling_ids": [(6, 0, self.coupling.ids)],
+                    "coupling_id": self.coupling.id,
+                },
+                (
+                    "action_choose_odoo",
+                    "action_apply",
+                    "action_all_odoo",
+                    "action_all_dataverse",
+                ),
             ),
             "integration.uncouple.wizard": (
                 {"coupling_ids": [(6, 0, self.coupling.ids)]},
@@ -377,6 +424,16 @@ class TestCompanies(AccessCase):
         self.company(name="A" * 161)
         self.synchronize(self.customers)
         self.env["integration.inbox"]._put_hints(self.customers, res_ids=[1])
+        self.env["integration.option.mapping"].create(
+            {"field_mapping_id": self.customers.field_mapping_ids[0].id, "option": 1}
+        )
+        self.env["integration.template"].create(
+            {
+                "name": "Defaults",
+                "mapping_id": self.customers.id,
+                "line_ids": [(0, 0, {"name": "city", "value": "Odense"})],
+            }
+        )
         self.connection.company_id = self.other
         self.env.flush_all()
         self.env.invalidate_all()
@@ -390,6 +447,9 @@ class TestCompanies(AccessCase):
                 "integration.sync.job",
                 "sync.error",
                 "integration.field.mapping",
+                "integration.option.mapping",
+                "integration.template",
+                "integration.template.line",
             ):
                 with self.subTest(name, role=role):
                     model = self.env[name].with_user(self.people[role])

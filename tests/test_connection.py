@@ -311,6 +311,7 @@ class TestSuspension(ConnectionCase):
         )
 
     def test_sign_in_stops_between_two_requests(self):
+        """sync-bugs 1."""
         company = self.company()
         self.synchronize(self.contacts)
         self.simulator.rules(
@@ -383,6 +384,7 @@ class TestSuspension(ConnectionCase):
         self.assertFalse(self.simulator.control("GET", "requests"))
 
     def test_neutralized_database(self):
+        """sync-bugs 71."""
         self.pair()
         self.env["ir.config_parameter"].set_param("database.is_neutralized", True)
         self.assertSilent("neutralized copy")
@@ -390,6 +392,7 @@ class TestSuspension(ConnectionCase):
             self.connection.action_connect()
 
     def test_neutralizing_forgets_the_secret(self):
+        """sync-bugs 71."""
         self.synchronize()
         with (ROOT / "data" / "neutralize.sql").open() as script:
             self.env.cr.execute(script.read())
@@ -411,6 +414,21 @@ class TestSuspension(ConnectionCase):
         # A person may let this database take over.
         self.connection.action_connect()
         self.assertEqual(self.synchronize()["state"], "done")
+
+    def test_a_copy_with_the_same_uuid(self):
+        """A copy that PostgreSQL made has its uuid, but not its name.
+
+        Renamed and connected anew, it creates nothing twice. (sync-bugs 25)
+        """
+        partner, row_id = self.pair()
+        self.connection.database_name = "production"
+        self.assertSilent("was made in the database 'production'")
+        self.assertEqual(self.connection.state, "suspended")
+        self.connection.action_connect()
+        self.assertEqual(self.synchronize()["state"], "done")
+        names = [row["name"] for row in self.person.all("account", "name").values()]
+        self.assertEqual(names.count("Acme"), 1)
+        self.assertEqual(self.coupled(partner), row_id)
 
 
 @tagged("post_install", "-at_install")
@@ -478,7 +496,10 @@ class TestSecret(ConnectionCase):
                 self.managers.search([("client_secret", operator, value)])
 
     def test_nothing_is_told_in_passing(self):
-        """Neither logs nor errors nor the chatter quote secret or token."""
+        """Neither logs nor errors nor the chatter quote secret or token.
+
+        sync-bugs 72.
+        """
         self.company()
         with self.assertLogs(level="DEBUG") as logs:
             self.connection.client_secret = wrong = "Hx8Q~not-the-secret"

@@ -196,7 +196,10 @@ class TestTables(ErrorCase):
         )
 
     def test_delta_link_expired(self):
-        """Everything is compared anew; a row that is gone is found by asking for it."""
+        """Everything is compared anew; a row that is gone is found by asking for it.
+
+        sync-bugs 19.
+        """
         kept, kept_row = self.pair("Kept")
         gone, gone_row = self.pair("Gone")
         changed, _row = self.pair("Changed")
@@ -279,7 +282,7 @@ class TestValues(ErrorCase):
         self.company()
         self.synchronize(self.customers)
         error = self.assertError(
-            "permanent", "'Relationship Type' has no option 99. Check the option"
+            "permanent", "'99' is none of the values of 'customertypecode'"
         )
         self.customers.field_mapping_ids.filtered("constant_value")[-1:].write(
             {"constant_value": "3"}
@@ -426,6 +429,7 @@ class TestValues(ErrorCase):
         self.patch(partners, "_validate_fields", _validate_fields)
 
     def test_one_bad_row_among_fifty(self):
+        """sync-bugs 5, 63."""
         self.forbid("Row 17")
         for number in range(50):
             self.person.create("account", name=f"Row {number}")
@@ -434,6 +438,7 @@ class TestValues(ErrorCase):
         self.assertError("permanent", "'Row 17'")
 
     def test_one_bad_record_among_fifty(self):
+        """sync-bugs 68."""
         self.simulator.rules(
             "plug-ins",
             {"table": "account", "column": "name", "pattern": "17", "reject": "No 17."},
@@ -472,6 +477,7 @@ class TestDependencies(ErrorCase):
         self.customers.synch_only_coupled = True
 
     def test_contact_of_an_uncoupled_account(self):
+        """sync-bugs 26."""
         account = self.person.create("account", name="Acme")
         contact = self.person.create(
             "contact",
@@ -676,6 +682,7 @@ class TestTroubles(ErrorCase):
         self.assertQuiet()
 
     def test_connection_breaks_after_the_create(self):
+        """sync-bugs 28, 30, 31."""
         company, error = self.break_create("after")
         reserved = self.coupled(company)
         # Meanwhile both sides go on working.
@@ -691,7 +698,19 @@ class TestTroubles(ErrorCase):
         )
         self.assertQuiet()
 
+    def test_a_row_that_was_made_and_deleted_is_not_made_again(self):
+        """The lost create arrived; by the next run somebody had deleted its row."""
+        company, _error = self.break_create("after")
+        reserved = self.coupled(company)
+        self.person.delete("account", reserved)
+        self.faults()
+        self.run_scheduled()
+        self.assertFalse(self.person.all("account"))
+        self.assertFalse(company.active, "as the deletion policy says")
+        self.assertQuiet()
+
     def test_broken_connection_that_heals_at_once(self):
+        """sync-bugs 34."""
         for drop in ("before", "after"):
             with self.subTest(drop):
                 company = self.company(drop)
@@ -723,7 +742,10 @@ class TestTroubles(ErrorCase):
         self.assertFalse(self.errors())
 
     def test_company_deleted_while_its_create_is_open(self):
-        """The row that the lost request made does not stay behind unnoticed."""
+        """The row that the lost request made does not stay behind unnoticed.
+
+        sync-bugs 59, 65.
+        """
         company, _error = self.break_create("after")
         reserved = self.coupled(company)
         company.unlink()
@@ -733,6 +755,18 @@ class TestTroubles(ErrorCase):
         self.assertEqual(
             self.person.read("account", reserved, "statecode"), {"statecode": 1}
         )
+        self.assertFalse(self.errors())
+
+    def test_row_deleted_while_its_create_is_open(self):
+        """It arrived, and somebody deleted it before we knew: sent again it would rise
+        from the dead. (sync-bugs 59, seen from Dataverse)"""
+        company, _error = self.break_create("after")
+        self.person.delete("account", self.coupled(company))
+        self.faults()
+        self.run_scheduled()
+        self.run_scheduled()
+        self.assertFalse(self.person.all("account"))
+        self.assertFalse(company.active, "the deletion is carried over")
         self.assertFalse(self.errors())
 
     def test_answer_that_is_not_dataverse(self):
@@ -839,8 +873,8 @@ class TestWaysOut(ErrorCase):
             wizard.line_ids,
             [{"label": "Phone", "odoo_value": "1", "dataverse_value": "2"}],
         )
-        wizard.direction = "send"
-        wizard.action_synchronize()
+        wizard.line_ids.choice = "odoo"
+        wizard.action_apply()
         self.assertEqual(error.state, "resolved")
         self.assertEqual(partner.coupling_ids.state, "coupled")
         self.assertEqual(
@@ -926,3 +960,55 @@ class TestWaysOut(ErrorCase):
         self.assertEqual(error.state, "resolved", "nobody is left to send")
         _partner, row_id, error = self.deleted("Odoo")
         self.assertIn(row_id, error.action_open_in_dataverse()["url"])
+
+    def test_find_deleted(self):
+        """What no journal and no change tracking told is found by looking."""
+        self.customers.deletion_policy = "manual"
+        partner, _row_id = self.pair("Gone in Odoo")
+        _partner, row_id = self.pair("Gone in Dataverse")
+        self.pair("There")
+        partner.unlink()
+        self.env.cr.execute("DELETE FROM integration_journal")
+        self.person.delete("account", row_id)
+        engine = self.env.registry["integration.engine.run"]
+        with patch.object(engine, "_chunk", lambda _engine, _session: False):
+            self.synchronize(self.customers)
+        self.env.cr.execute("DELETE FROM integration_inbox")
+        self.synchronize(self.customers)
+        self.assertFalse(self.errors(), "nobody has told")
+
+        toast = self.env["sync.error"].action_find_deleted()["params"]
+        self.assertIn("2 couplings lack a record", toast["message"])
+        self.synchronize(self.customers)
+        self.assertEqual(
+            sorted(self.errors().mapped("record_name")),
+            ["Gone in Dataverse", "Gone in Odoo"],
+        )
+        self.assertEqual(set(self.errors().mapped("kind")), {"deleted"})
+        self.errors().action_restore_record()
+        toast = self.customers.action_find_deleted()["params"]
+        self.assertIn("Every coupling has both", toast["message"])
+
+    def test_what_is_tried_again_says_when_and_wakes_the_worker(self):
+        self.company()
+        self.simulator.rules(
+            "faults",
+            {
+                "in_batch": True,
+                "method": "PATCH",
+                "then": {"status": 500, "code": "0x80044150"},
+            },
+        )
+        self.synchronize(self.customers)
+        retry_at = self.errors().retry_at
+        cron = self.env.ref("dataverse_sync.ir_cron_synchronize")
+        triggers = self.env["ir.cron.trigger"].search([("cron_id", "=", cron.id)])
+        self.assertIn(retry_at, triggers.mapped("call_at"))
+
+    def test_cause_is_the_same_for_all_records(self):
+        for name in ("Alpha", "Beta", "Gamma"):
+            self.company(name=name, ref="X" * 60)
+        self.synchronize(self.customers)
+        self.assertEqual(len(self.errors()), 3)
+        self.assertEqual(len(set(self.errors().mapped("cause"))), 1)
+        self.assertIn("'…'", self.errors()[0].cause)

@@ -1,6 +1,9 @@
 """When and by whom a mapping is run."""
 
 from datetime import timedelta
+from unittest.mock import patch
+
+from psycopg2.errors import SerializationFailure
 
 from odoo import fields
 from odoo.tests import tagged
@@ -16,7 +19,7 @@ class TestScheduling(DataverseCase):
 
     def jobs(self):
         return self.env["integration.sync.job"].search(
-            [("kind", "=", "scheduled")], order="id"
+            [("kind", "in", ("scheduled", "full"))], order="id"
         )
 
     def test_the_scheduled_action_runs_every_mapping_in_order(self):
@@ -34,6 +37,15 @@ class TestScheduling(DataverseCase):
         self.assertEqual(self.jobs().mapping_id, self.customers | self.contacts)
         self.assertEqual(set(self.jobs().mapped("state")), {"done"})
 
+    def test_two_workers_that_reach_for_the_lease_at_once(self):
+        """The one who comes too late leaves the mapping alone, and breaks nothing."""
+        checkpoints = type(self.env["integration.checkpoint"])
+        with patch.object(checkpoints, "_take", side_effect=SerializationFailure):
+            counters = self.customers.synchronize()
+            self.run_scheduled()
+        self.assertIn("being synchronized already", counters["message"])
+        self.assertEqual(set(self.jobs().mapped("state")), {"done"})
+
     def test_connections_that_are_paused_or_off_are_left_alone(self):
         self.connection._pause(3600)
         self.run_scheduled()
@@ -47,7 +59,7 @@ class TestScheduling(DataverseCase):
         self.assertTrue(self.jobs())
 
     def test_one_worker_at_a_time(self):
-        """sync-bugs 61."""
+        """sync-bugs 33, 60, 61."""
         partner, row_id = self.pair()
         checkpoint = self.env["integration.checkpoint"]._of(self.customers)
         fence = checkpoint._acquire()

@@ -228,6 +228,11 @@ class TestSynchronize(DataverseCase):
         self.synchronize(self.customers)
         self.assertEqual(partner.phone, "2")
         self.assertQuiet()
+        # Nor when every row is read anew.
+        self.simulator.control("POST", "delta-tokens/expire")
+        self.synchronize(self.customers)
+        self.assertEqual(partner.phone, "2")
+        self.assertQuiet()
 
     # -- what the engine writes, and what it does not ---------------------------------
 
@@ -244,6 +249,7 @@ class TestSynchronize(DataverseCase):
         self.assertNotIn("name", history[-1]["changes"])
 
     def test_touching_a_record_writes_nothing(self):
+        """sync-bugs 48."""
         partner, row_id = self.pair(telephone1="1")
         partner.phone = "1"
         self.person.write("account", row_id, telephone1="1")

@@ -2,6 +2,8 @@
 
 from odoo import fields, models
 
+SIDES = [("odoo", "Odoo"), ("dataverse", "Dataverse")]
+
 
 class IntegrationValueLine(models.AbstractModel):
     """A line as `integration.engine.couple._compare` gives it."""
@@ -12,6 +14,7 @@ class IntegrationValueLine(models.AbstractModel):
 
     key = fields.Char(required=True, readonly=True)
     label = fields.Char("Field", readonly=True)
+    base_value = fields.Char("Last Agreed", readonly=True)
     odoo_value = fields.Char("In Odoo", readonly=True)
     dataverse_value = fields.Char("In Dataverse", readonly=True)
     different = fields.Boolean(readonly=True)
@@ -23,4 +26,10 @@ class IntegrationValueLine(models.AbstractModel):
         ],
         readonly=True,
         help="Since the last synchronization.",
+    )
+    source = fields.Selection(
+        SIDES, readonly=True, help="The only side whose value may count."
+    )
+    seen = fields.Json(
+        groups=fields.NO_ACCESS, help="The values that are shown, in canonical form."
     )

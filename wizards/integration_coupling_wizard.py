@@ -119,7 +119,7 @@ class IntegrationCouplingWizard(models.TransientModel):
     def _choose(self, session, row):
         """Show both sides of a pair, one line a field."""
         couple = self.env["integration.engine.couple"].sudo()
-        self.write(
+        self.sudo().write(
             {
                 "external_id": row.id,
                 "external_name": row.values.get(session.table.primary_name) or row.id,

@@ -24,9 +24,11 @@ class IntegrationSynchronizeWizard(models.TransientModel):
             ("get", "Get data update from Dataverse: Dataverse wins"),
         ],
         default="merge",
+        required=True,
     )
     conflict = fields.Boolean(
-        readonly=True, help="Both sides changed the same field: a person has to choose."
+        readonly=True,
+        help="Both sides changed the same field: a person decides field by field.",
     )
     line_ids = fields.One2many(
         "integration.synchronize.wizard.line", "wizard_id", string="Differences"
@@ -77,11 +79,10 @@ class IntegrationSynchronizeWizard(models.TransientModel):
             .sudo()
             ._compare(session, coupling.res_id, row, coupling.base)
         )
-        self.line_ids = [(0, 0, line) for line in lines if line["different"]]
+        self.sudo().line_ids = [(0, 0, line) for line in lines if line["different"]]
         changed = set(self.line_ids.mapped("changed"))
         if "both" in changed:
             self.conflict = True
-            self.direction = False
         elif changed == {"odoo"}:
             self.direction = "send"
         elif changed == {"dataverse"}:
@@ -90,10 +91,6 @@ class IntegrationSynchronizeWizard(models.TransientModel):
     def action_synchronize(self):
         """Synchronize in the chosen direction."""
         self.ensure_one()
-        if self.bidirectional and not self.direction:
-            raise UserError(
-                self.env._("Both sides were changed: choose which data to use.")
-            )
         direction = self.direction if self.direction in ("send", "get") else None
         if self.count > AT_ONCE:
             return self._in_background(direction)

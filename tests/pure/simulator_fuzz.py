@@ -69,6 +69,9 @@ class Maker:
             self._sensible_writing,
             self._metadata,
             self._batch,
+            self._definition,
+            self._sales_message,
+            self._file,
         ]
         wish = self._one(kinds)()
         if self._chance(0.15):
@@ -199,6 +202,217 @@ class Maker:
         )
         return Wish("GET", path, query)
 
+    # -- definitions, documents, files -----------------------------------------------
+
+    def _definition(self) -> Wish:
+        """A table, a column, a key, a relationship, an option set: made or removed."""
+        table = self._table()
+        if self._chance(0.5):  # what was made before
+            made = [t for t in self._schema.tables.values() if t.custom]
+            table = self._one(made) if made else table
+        name = self._one(["new_A", "new_B", "new_C", "new_Long_Name", "x", "new_"])
+        column = self._column(name)
+        options = {"Options": [{"Value": self._random.randint(0, 3)}]}
+        entity = {
+            "SchemaName": name,
+            "OwnershipType": self._one(["UserOwned", "OrganizationOwned", "x"]),
+            "Attributes": [
+                {**self._column("new_Name"), "IsPrimaryName": self._chance(0.9)},
+                *[self._column(n) for n in ("new_X", "new_Y")],
+            ],
+            "ChangeTrackingEnabled": self._chance(0.5),
+        }
+        relationship = {
+            "@odata.type": f"{_BULK}OneToManyRelationshipMetadata",
+            "SchemaName": name,
+            "ReferencedEntity": self._table().name,
+            "ReferencingEntity": table.name,
+            "Lookup": self._column("new_Link"),
+            "CascadeConfiguration": {"Delete": self._one(["Cascade", "Restrict", "x"])},
+        }
+        key = {"SchemaName": name, "KeyAttributes": [self._one(list(table.columns))]}
+        base = f"EntityDefinitions(LogicalName='{table.name}')"
+        method, path, body = self._one(
+            [
+                ("POST", "EntityDefinitions", entity),
+                ("POST", "CreateEntities", {"Entities": [entity]}),
+                ("POST", f"{base}/Attributes", column),
+                ("POST", f"{base}/Attributes", column),
+                ("POST", f"{base}/Keys", key),
+                ("POST", "RelationshipDefinitions", relationship),
+                ("POST", "GlobalOptionSetDefinitions", {"Name": name, **options}),
+                ("PUT", base, entity),
+                (
+                    "PUT",
+                    f"{base}/Attributes(LogicalName='{self._one(list(table.columns))}')",
+                    column,
+                ),
+                (
+                    "DELETE",
+                    f"{base}/Attributes(LogicalName='{self._one(list(table.columns))}')",
+                    {},
+                ),
+                ("DELETE", base, {}),
+                (
+                    "POST",
+                    self._one(["InsertOptionValue", "DeleteOptionValue"]),
+                    {
+                        "EntityLogicalName": table.name,
+                        "AttributeLogicalName": self._one(list(table.columns)),
+                        "Value": self._one([1, 2, "x", None]),
+                    },
+                ),
+            ]
+        )
+        if self._chance(0.2) and isinstance(body, dict) and body:
+            body[self._one(list(body))] = self._json(2)
+        return Wish(method, path, "", {}, json.dumps(body).encode())
+
+    def _column(self, name: str) -> dict[str, Any]:
+        kind = self._one(
+            "String Memo Integer BigInt Decimal Double Money DateTime Boolean Picklist "
+            "MultiSelectPicklist File Image Lookup Nothing".split()
+        )
+        options = [{"Value": value} for value in range(self._random.randint(0, 3))]
+        return {
+            "@odata.type": f"{_BULK}{kind}AttributeMetadata",
+            "SchemaName": name,
+            "OptionSet": {"Options": options},
+            "MaxLength": self._one([1, 100, None, "x"]),
+            "MaxSizeInKB": self._one([1, 100, None]),
+            "MinValue": self._one([0, -5.5, None]),
+            "RequiredLevel": {"Value": self._one(["None", "SystemRequired"])},
+        }
+
+    def _sales_message(self) -> Wish:
+        name = self._one(
+            "GenerateQuoteFromOpportunity GenerateInvoiceFromOpportunity ReviseQuote "
+            "ConvertQuoteToSalesOrder ConvertSalesOrderToInvoice LockInvoicePricing "
+            "GetQuoteProductsFromOpportunity".split()
+        )
+        if self._chance(0.5):
+            return self._line()
+        body = {
+            "OpportunityId": self._guid("opportunity"),
+            "QuoteId": self._guid("quote"),
+            "SalesOrderId": self._guid("salesorder"),
+            "InvoiceId": self._guid("invoice"),
+            "ColumnSet": self._one(
+                [{"AllColumns": True}, {"Columns": ["name"]}, {}, self._json(1)]
+            ),
+        }
+        wanted = {
+            "Generate": ("OpportunityId", "ColumnSet"),
+            "ReviseQu": ("QuoteId", "ColumnSet"),
+            "ConvertQ": ("QuoteId", "ColumnSet"),
+            "ConvertS": ("SalesOrderId", "ColumnSet"),
+            "LockInvo": ("InvoiceId",),
+            "GetQuote": ("OpportunityId", "QuoteId"),
+        }[name[:8]]
+        if self._chance(0.9):
+            body = {key: value for key, value in body.items() if key in wanted}
+        return Wish("POST", name, "", {}, json.dumps(body).encode())
+
+    def _line(self) -> Wish:
+        document, table = self._one(
+            [
+                ("opportunities", "opportunityproduct"),
+                ("quotes", "quotedetail"),
+                ("salesorders", "salesorderdetail"),
+                ("invoices", "invoicedetail"),
+            ]
+        )
+        if self._chance(0.3):
+            body: dict[str, Any] = {"name": "D", "discountpercentage": 50}
+            account = self._guid("account")
+            body["customerid_account@odata.bind"] = f"/accounts({account})"
+            return Wish("POST", document, "", {}, json.dumps(body).encode())
+        lines = self._schema.tables[table]
+        parent = {
+            "opportunities": "opportunity",
+            "quotes": "quote",
+            "salesorders": "salesorder",
+            "invoices": "invoice",
+        }[document]
+        numbers = [None, 0, 1.5, -3, 10**9, 922337203685477]
+        row = {
+            "quantity": self._one([*numbers, 100_000_000_000]),
+            "priceperunit": self._one(numbers),
+            "manualdiscountamount": self._one(numbers),
+            "tax": self._one(numbers),
+            f"{parent}id@odata.bind": f"/{document}({self._guid(parent)})",
+        }
+        row = {name: value for name, value in row.items() if value is not None}
+        return Wish("POST", lines.entity_set, "", {}, json.dumps(row).encode())
+
+    def _file(self) -> Wish:
+        made = [t for t in self._schema.tables.values() if t.file_columns]
+        table = self._one(made) if made else self._table()
+        columns = table.file_columns or tuple(table.columns.values())
+        column = self._one([*columns]).name
+        address = f"{table.entity_set}({self._guid(table.name)})/{column}"
+        target = {
+            "@odata.type": f"{_BULK}{table.name}",
+            table.primary_id: self._guid(table.name),
+        }
+        headers = {
+            "content-type": self._one(["application/octet-stream", "text/plain"]),
+            "x-ms-file-name": self._one(["a.txt", "", "%C3%A6", "\u00e6"]),
+        }
+        if self._chance(0.3):
+            headers["x-ms-transfer-mode"] = "chunked"
+        if self._chance(0.3):
+            headers["content-range"] = self._one(["bytes 0-3/4", "bytes 9-1/4", "x"])
+        spans = {"range": self._one(["bytes=0-3", "bytes=9-1", "x", "bytes=-5"])}
+        message = {
+            "Target": target,
+            "FileAttributeName": column,
+            "FileName": self._one(["a", None, 1]),
+            "FileContinuationToken": self._one(["x", None, []]),
+        }
+        return self._one(
+            [
+                Wish("PATCH", address, "", headers, b"abcd"),
+                Wish("PATCH", address, "sessiontoken=x", headers, b"abcd"),
+                Wish("GET", f"{address}/$value", "", spans),
+                Wish("DELETE", address, ""),
+                Wish(
+                    "POST",
+                    self._one(
+                        [
+                            "InitializeFileBlocksUpload",
+                            "InitializeFileBlocksDownload",
+                            "UploadBlock",
+                            "CommitFileBlocksUpload",
+                            "DownloadBlock",
+                            "DeleteFile",
+                        ]
+                    ),
+                    "",
+                    {},
+                    json.dumps(message).encode(),
+                ),
+            ]
+        )
+
+    def _apply(self, table: Table) -> str:
+        column = self._property(table)
+        function = self._one(["sum", "average", "min", "max", "countdistinct", "x"])
+        aggregate = self._one(
+            [f"{self._property(table)} with {function} as a", "$count as n", "x"]
+        )
+        group = self._one([column, f"{column}/name", "statecode"])
+        text = self._one(
+            [
+                f"groupby(({group}))",
+                f"groupby(({group}),aggregate({aggregate}))",
+                f"aggregate({aggregate},$count as m)",
+            ]
+        )
+        if self._chance(0.3):
+            text = f"filter({self._condition(table, 2)})/{text}"
+        return text
+
     def _batch(self) -> Wish:
         mark = self._one(["b", "batch_1", "changeset_x"])
         parts = []
@@ -283,6 +497,9 @@ class Maker:
             return self._one([",", ", ", " desc,"]).join(words)
         if name == "$expand":
             return self._expand(table, 2)
+        if name == "$apply":
+            text = self._apply(table)
+            return self._spoiled(text) if self._chance(0.2) else text
         if name == "$top":
             return self._one(["0", "1", "5000", "-1", "99999999999999999999", "\u0663"])
         if name == "$count":

@@ -10,11 +10,13 @@ import pytest
 import requests
 from simulator_process import Session, Simulator, create, error
 
+from simulator.nemesis import CATALOGUE
+
 pytest_plugins = ["simulator_fixture"]
 
 
-def _rule(simulator: Simulator, path: str = "", **then: Any) -> None:
-    rule = {"path": path, "count": None, "then": then}
+def _rule(simulator: Simulator, path: str = "", nth: int = 1, **then: Any) -> None:
+    rule = {"path": path, "nth": nth, "count": None, "then": then}
     simulator.control("PUT", "faults", [rule])
 
 
@@ -211,3 +213,166 @@ def test_another_organization_answers(simulator: Simulator, api: Session) -> Non
 def test_unknown_faults_are_refused(simulator: Simulator, then: dict[str, str]) -> None:
     session = simulator.open(simulator.ready["control"])
     assert session.put("faults", json=[{"then": then}]).status_code == 400
+
+
+def test_a_batch_ends_in_the_middle(simulator: Simulator, api: Session) -> None:
+    """Its Content-Length is right; only the closing boundary is missing."""
+    _rule(simulator, r"^\$batch", parts="truncated")
+    answer = _batch(api, ["A", "B"])
+    boundary = answer.headers["Content-Type"].partition("boundary=")[2]
+    assert not answer.content.rstrip().endswith(f"--{boundary}--".encode())
+    assert answer.content.startswith(f"--{boundary}".encode())
+
+
+def test_compression_that_is_damaged(simulator: Simulator, api: Session) -> None:
+    create(api, "accounts", name="A")
+    _rule(simulator, "^accounts", gzip="good")
+    assert api.get("accounts").json()["value"]
+    _rule(simulator, "^accounts", gzip="corrupt")
+    with pytest.raises(requests.exceptions.RequestException):
+        api.get("accounts")
+
+
+def test_an_answer_drips(simulator: Simulator, api: Session) -> None:
+    create(api, "accounts", name="A")
+    _rule(simulator, "^accounts", drip_ms=5)
+    answer = api.get("accounts")
+    assert answer.json()["value"]
+    assert answer.elapsed.total_seconds() < 5
+
+
+def test_a_row_comes_twice(simulator: Simulator, api: Session) -> None:
+    create(api, "accounts", name="A")
+    _rule(simulator, "^accounts", rows="doubled")
+    assert len(api.get("accounts").json()["value"]) == 2
+
+
+def test_tombstones_of_rows_that_nobody_knows(
+    simulator: Simulator, api: Session
+) -> None:
+    tracked = {"Prefer": "odata.track-changes"}
+    first = api.get("accounts?$select=name", headers=tracked).json()
+    _rule(simulator, "deltatoken", tombstones=2)
+    rows = api.get(first["@odata.deltaLink"]).json()["value"]
+    assert [row["reason"] for row in rows] == ["deleted"] * 2
+
+
+def test_a_privilege_goes_in_the_middle_of_a_run(
+    simulator: Simulator, api: Session
+) -> None:
+    """The world changes at the request that the rule names."""
+    user = f"users/{simulator.ready['client_id']}"
+    rights = {"privileges": {"account": {"Write": "None"}}}
+    row_id = create(api, "accounts", name="A")
+    _rule(simulator, "^accounts", nth=2, world=[["PUT", user, rights]])
+    answers = [api.patch(f"accounts({row_id})", json={"name": n}) for n in "BC"]
+    rights["privileges"]["account"]["Write"] = "Organization"
+    simulator.control("PUT", user, rights)
+    assert [answer.status_code for answer in answers] == [204, 403]
+
+
+def test_a_column_goes_or_shrinks_in_the_middle_of_a_run(
+    simulator: Simulator, api: Session
+) -> None:
+    row_id = create(api, "accounts", name="A", fax="1234567890")
+    shrink = ["PUT", "columns/account/fax", {"max_length": 5}]
+    _rule(simulator, "^accounts", world=[shrink])
+    answer = api.patch(f"accounts({row_id})", json={"fax": "123456"})
+    assert answer.json()["error"]["code"] == "0x80044331"
+    assert api.get(f"accounts({row_id})").json()["fax"] == "1234567890"
+    _rule(simulator, "^accounts", world=[["DELETE", "columns/account/fax"]])
+    answer = api.get("accounts?$select=fax")
+    assert answer.json()["error"]["code"] == "0x80060888"
+
+
+@pytest.mark.parametrize(
+    ("how", "status", "code"),
+    [
+        ({"deadlock": True}, 500, "0x80044150"),
+        ({"crash": True}, 500, "0x80040224"),
+        ({"reject": "No"}, 400, "0x80040265"),
+    ],
+)
+def test_plug_ins_fail(
+    simulator: Simulator, api: Session, how: dict[str, Any], status: int, code: str
+) -> None:
+    rule = {"table": "account", "column": "name", "pattern": "^B", **how}
+    simulator.control("PUT", "plug-ins", [rule])
+    assert api.post("accounts", json={"name": "A"}).status_code == 204
+    answer = api.post("accounts", json={"name": "B"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert api.get("accounts/$count").text[-1] == "1"
+
+
+def test_a_nemesis_repeats_itself(simulator: Simulator, api: Session) -> None:
+    """The same requests meet the same faults, from the seed alone."""
+    create(api, "accounts", name="A")
+
+    def history(seed: int) -> list[Any]:
+        harmless = ["500", "HTML", "401", "no ETag", "a row twice", "compressed"]
+        wish = {"seed": seed, "rate": 0.5, "only": harmless, "requests": 30}
+        simulator.control("PUT", "nemesis", wish)
+        answers = [api.get("accounts") for _ in range(32)]
+        report = simulator.control("GET", "nemesis")
+        assert report["seen"] == 30
+        assert [answer.status_code for answer in answers[30:]] == [200, 200]
+        return [report["drawn"], [answer.status_code for answer in answers]]
+
+    assert history(1) == history(1)
+    assert history(1) != history(2)
+
+
+def test_every_fault_of_the_nemesis_happens(simulator: Simulator, api: Session) -> None:
+    """None of them breaks the server: the next request is answered."""
+    tracked = {"Prefer": "odata.track-changes"}
+    delta = api.get("accounts?$select=name", headers=tracked).json()["@odata.deltaLink"]
+    row_id = create(api, "accounts", name="A")
+    for name, (pattern, _) in CATALOGUE.items():
+        simulator.control("PUT", "nemesis", {"seed": 1, "rate": 1, "only": [name]})
+        try:
+            if "batch" in pattern:
+                _batch(api, ["A", "B"])
+            elif "delta" in pattern:
+                api.get(delta)
+            elif pattern.startswith("^(POST"):
+                api.post("accounts", json={"name": "B"})
+            else:
+                api.get(f"accounts({row_id})", allow_redirects=False)
+        except requests.exceptions.RequestException:
+            assert name.startswith(("cut", "compressed and damaged")), name
+        (drawn,) = simulator.control("GET", "nemesis")["drawn"]
+        assert drawn[3] == name
+        simulator.control("PUT", "nemesis", {})
+        assert api.get(f"accounts({row_id})").status_code == 200
+
+
+def test_the_log_names_the_fault(simulator: Simulator, api: Session) -> None:
+    wish = {"seed": 1, "rate": 1, "only": ["500"]}
+    simulator.control("PUT", "nemesis", wish)
+    api.get("accounts")
+    (entry,) = [e for e in simulator.control("GET", "requests") if "fault" in e]
+    assert entry["fault"] == "500"
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [
+        {"seed": 1, "rate": 2},
+        {"seed": 1, "rate": 1, "only": ["nothing"]},
+        {"seed": 1, "rate": 1, "path": "("},
+        {"seed": 1},
+    ],
+)
+def test_a_nemesis_that_cannot_be(simulator: Simulator, wish: dict[str, Any]) -> None:
+    address = f"{simulator.ready['control']}/nemesis"
+    answer = simulator.open("").put(address, json=wish)
+    assert answer.status_code == 400
+
+
+def test_a_rule_tells_how_often_it_was_met(simulator: Simulator, api: Session) -> None:
+    unmet = {"path": "^contacts", "then": {"status": 500}}
+    twice = {"path": "^accounts", "count": 2, "then": {"status": 500}}
+    simulator.control("PUT", "faults", [unmet, twice])
+    for _ in range(3):
+        api.get("accounts")
+    assert simulator.control("GET", "faults/taken") == [0, 2]

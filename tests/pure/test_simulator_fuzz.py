@@ -28,6 +28,11 @@ from simulator.webhooks import Webhooks
 _COUNT = int(os.environ.get("SIMULATOR_FUZZ", "4000"))
 _FIRST = int(os.environ.get("SIMULATOR_FUZZ_FROM", "0"))
 _RESET_AFTER = 1000
+_LOOK_AGAIN_AFTER = 100
+_KNOWN = (
+    "account contact systemuser transactioncurrency opportunity quote salesorder "
+    "invoice".split()
+)
 _PATIENCE_SECONDS = 10
 _URL = "https://localhost/api/data/v9.2"
 _CODE = re.compile(r"0x[0-9A-Fa-f]{1,8}")
@@ -48,7 +53,7 @@ def api(organization: Organization) -> Api:
 
 def _ids(organization: Organization) -> dict[str, list[str]]:
     ids = {}
-    for name in ("account", "contact", "systemuser", "transactioncurrency"):
+    for name in _KNOWN:
         found = organization.store.execute(f"SELECT {name}id FROM {name}").fetchall()
         ids[name] = [row_id for (row_id,) in found]
     return ids
@@ -161,6 +166,18 @@ def test_a_reference_that_is_no_text(api: Api) -> None:
     assert response.status == 400
 
 
+def test_a_batch_with_an_address_that_is_none(api: Api) -> None:
+    """Found by random requests: a bracket in the host."""
+    body = (
+        b"--b\r\nContent-Type: application/http\r\n\r\n"
+        b"GET https://x]/api/data/v9.2/accounts HTTP/1.1\r\n\r\n\r\n--b--\r\n"
+    )
+    headers = {"content-type": "multipart/mixed; boundary=b"}
+    response = _answer(api, Wish("POST", "$batch", "", headers, body))
+    _check(response)
+    assert response.status == 400
+
+
 def test_a_second_organization_is_refused(api: Api) -> None:
     """ "organization table reference": no Create. Found by random requests."""
     response = _answer(api, Wish("POST", "organizations", "", {}, b'{"name": "B"}'))
@@ -194,6 +211,7 @@ def test_random_requests_are_answered(api: Api, organization: Organization) -> N
     for number in range(_FIRST, _FIRST + _COUNT):
         if number % _RESET_AFTER == 0 or not known:
             organization.reset()
+        if number % _LOOK_AGAIN_AFTER == 0 or not known:
             known = _ids(organization)
         wish = Maker(organization.schema, known, number).wish()
         started = time.monotonic()

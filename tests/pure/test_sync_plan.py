@@ -115,6 +115,7 @@ def test_every_row_of_the_field_table():
 
 
 def test_every_row_of_the_record_table():
+    """sync-bugs 46, 49."""
     for row in table("record"):
         decision = decide_record(
             STATE[row["odoo"]],
@@ -511,9 +512,14 @@ def test_a_chosen_direction_without_base_knows_no_seen_value():
     assert plan((NAME,), None, *rows, prefer="get").losers == []
 
 
-def test_manual_is_no_direction():
-    with pytest.raises(ValueError, match="no direction to prefer"):
-        plan((NAME,), None, {"name": "a"}, {"title": "b"}, prefer="manual")
+def test_review_makes_every_difference_a_conflict():
+    """Also where only one side changed, and where only one side is written to."""
+    base = agreed({"name": "a"}, {"title": "a"})
+    result = plan((NAME,), base, {"name": "a"}, {"title": "b"}, prefer="manual")
+    assert [conflict.group for conflict in result.conflicts] == ["name"]
+    assert (result.push, result.pull) == ({}, {})
+    same = plan((NAME,), base, {"name": "b"}, {"title": "b"}, prefer="manual")
+    assert same.conflicts == []
 
 
 COUNTRY = Line("land", ("country",), ("land",), Country([("DK", "Denmark")]))

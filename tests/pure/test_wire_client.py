@@ -187,6 +187,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("link", HOSTILE)
 def test_links_that_lead_elsewhere_are_not_followed(web, link):
+    """sync-bugs 70."""
     tokens = Tokens()
     client = client_for(tokens=tokens)
     error = failure(client.request, "GET", link)
@@ -304,6 +305,7 @@ def test_a_pause_of_our_own_is_bounded(web):
 
 
 def test_retry_after_is_obeyed(web):
+    """sync-bugs 67."""
     web.post(API + "x", status=429, headers={"Retry-After": "17"})
     web.post(API + "x", json={})
     client = client_for()
@@ -327,6 +329,7 @@ def test_a_pause_that_is_too_long_is_the_callers(web):
 
 
 def test_the_token_is_asked_for_again_after_a_pause(web):
+    """sync-bugs 67."""
     web.get(API + "x", status=429, headers={"Retry-After": "1"})
     web.get(API + "x", json={})
     client = client_for()

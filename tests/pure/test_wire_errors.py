@@ -309,6 +309,7 @@ def test_secrets_are_cut_out_of_the_servers_words():
     ],
 )
 def test_retry_after_is_seconds_or_a_date(header, seconds):
+    """sync-bugs 67."""
     assert retry_after(header, now=lambda: 100.0) == seconds
 
 

@@ -101,24 +101,33 @@ tours.add("dataverse_sync_resolve_conflict", {
             content: "the banner says what happened",
             trigger: ".alert:contains(was changed on both sides: Phone)",
         },
-        { trigger: ".alert button:contains(Choose Data)", run: "click" },
+        { trigger: ".alert button:contains(Resolve)", run: "click" },
         {
-            content: "both numbers are shown",
+            content: "base and both values are shown, and who changed them",
             trigger:
-                ".modal tr:contains(33 00 00 03):contains(33 00 00 04):contains(On Both Sides)",
+                ".modal tr:contains(33 00 00 02):contains(33 00 00 03):contains(33 00 00 04)",
         },
-        { trigger: ".modal button[name=action_synchronize]", run: "click" },
+        { trigger: ".modal div[name=dataverse_by]:contains(Sales App)" },
+        { trigger: ".modal button[name=action_apply]", run: "click" },
         {
             content: "nobody decides by accident",
-            trigger: ".modal:not(:has(.o_form_view)):contains(choose which data to use) .btn-primary",
+            trigger:
+                ".modal:not(:has(.o_form_view)):contains(Choose which data to use for Phone) .btn-primary",
             run: "click",
         },
         {
-            content: "use the data of Odoo",
-            trigger: ".modal label:contains(Odoo wins)",
+            content: "the value of the other field is merged",
+            trigger: ".modal tr:contains(Email) button[aria-pressed=true]:contains(Dataverse)",
+        },
+        {
+            content: "use the number of Odoo",
+            trigger: ".modal tr:contains(Phone) button:contains(Odoo)",
             run: "click",
         },
-        { trigger: ".modal button[name=action_synchronize]", run: "click" },
+        {
+            trigger: ".modal tr:contains(Phone) button[aria-pressed=true]:contains(Odoo)",
+        },
+        { trigger: ".modal button[name=action_apply]", run: "click" },
         toast("The same on both sides now: Phone"),
         state("In Sync"),
         phoneIs("+45 33 00 00 03"),
@@ -178,8 +187,21 @@ tours.add("dataverse_sync_match", {
     ],
 });
 
+const openCause = (text) => ({
+    content: "equal errors are one line: open it",
+    trigger: `.o_group_header:contains("${text}")`,
+    run: "click",
+});
+
+const selectAll = () => ({
+    content: "select all of them",
+    trigger: "thead .o_list_record_selector input",
+    run: "click",
+});
+
 tours.add("dataverse_sync_retry", {
     steps: () => [
+        openCause("'…' was not sent to Dataverse"),
         {
             content: "the error is a sentence that names the record",
             trigger: ".o_data_row:contains('Acme' was not sent to Dataverse)",
@@ -194,5 +216,383 @@ tours.add("dataverse_sync_retry", {
             content: "the next run takes it up",
             trigger: ".o_statusbar_status button[aria-checked=true]:contains(Retrying), .o_statusbar_status .o_arrow_button_current:contains(Retrying)",
         },
+    ],
+});
+
+tours.add("dataverse_sync_errors_many", {
+    steps: () => [
+        {
+            content: "three equal errors are one line",
+            trigger: ".o_group_header:contains('…' was not sent to Dataverse):contains(3)",
+        },
+        openCause("'…' was not sent to Dataverse"),
+        { trigger: ".o_data_row:contains(Gamma)" },
+        openCause("'…' was deleted in Dataverse"),
+        { trigger: ".o_data_row:contains(Zeta)" },
+        {
+            content: "select what was deleted",
+            trigger: ".o_data_row:contains(Delta) .o_list_record_selector input",
+            run: "click",
+        },
+        {
+            trigger: ".o_data_row:contains(Zeta) .o_list_record_selector input",
+            run: "click",
+        },
+        {
+            trigger: ".o_control_panel button[name=action_restore_record]",
+            run: "click",
+        },
+        {
+            content: "what is restored is no error any more",
+            trigger: ".o_list_view:not(:has(.o_data_row:contains(was deleted)))",
+        },
+        selectAll(),
+        { trigger: ".o_control_panel button[name=action_retry]", run: "click" },
+        {
+            content: "all of them are tried again",
+            trigger: ".o_list_view:has(.o_data_row.text-info):not(:has(.o_data_row:not(.text-info)))",
+        },
+    ],
+});
+
+tours.add("dataverse_sync_overview", {
+    steps: () => [
+        {
+            content: "the connection: state, organization, as whom, next run",
+            trigger:
+                ".o_dataverse_health:contains(Connected):contains(as):contains(next run at) a[href^=https]",
+        },
+        {
+            content: "one card a mapping, with its counts",
+            trigger: ".o_kanban_record:contains(CUSTOMER):contains(Coupled) canvas",
+        },
+        {
+            content: "an earlier run goes on: the card shows how far it is",
+            trigger:
+                ".o_kanban_record:contains(CUSTOMER) [role=progressbar][aria-valuenow='25']",
+        },
+        {
+            trigger:
+                ".o_kanban_record:contains(500 of 2000 · 50 per second · 30 s left)",
+        },
+        {
+            content: "so does the systray, on every screen",
+            trigger: ".o_dataverse_systray:contains(25%)",
+            run: "click",
+        },
+        {
+            content: "stop it there",
+            trigger: ".o-dropdown--menu .o_dataverse_progress button:contains(Stop)",
+            run: "click",
+        },
+        {
+            content: "run another one, as the scheduled action would",
+            trigger: ".o_dataverse_health button:contains(Synchronize All)",
+            run() {
+                const { orm } = odoo.__WOWL_DEBUG__.root.env.services;
+                orm.searchRead("integration.table.mapping", [["name", "=", "CONTACT"]], ["id"])
+                    .then(([mapping]) =>
+                        orm.call("integration.table.mapping", "synchronize", [[mapping.id]])
+                    );
+            },
+        },
+        toast("Nothing was different"),
+        {
+            content: "the result is told, and the other run still goes on",
+            trigger: ".o_dataverse_systray:contains(25%)",
+        },
+    ],
+});
+
+/** What the test knows of the simulated environment. */
+const environment = () => {
+    const [, text] = document.cookie.match(/dataverse_environment=([^;]+)/);
+    return JSON.parse(atob(decodeURIComponent(text)));
+};
+
+const enter = (field, key) => ({
+    content: `enter ${field}`,
+    trigger: `.modal div[name=${field}] input`,
+    async run(helpers) {
+        await helpers.edit(environment()[key]);
+    },
+});
+
+const next = () => ({ trigger: ".modal button[name=action_next]", run: "click" });
+
+tours.add("dataverse_sync_setup_checklist", {
+    steps: () => [
+        {
+            content: "nothing is connected: the overview offers the setup",
+            trigger: ".o_dataverse_health button:contains(Assisted Setup)",
+            run: "click",
+        },
+        {
+            content: "nobody goes on without an address",
+            trigger: ".modal h3:contains(Where do you work in Dynamics 365)",
+        },
+        enter("environment_url", "url"),
+        enter("authority_url", "authority"),
+        next(),
+        { trigger: ".modal h3:contains(How does Odoo sign in)" },
+        enter("tenant_id", "tenant"),
+        enter("client_id", "client_id"),
+        {
+            content: "a wrong secret",
+            trigger: ".modal div[name=client_secret] input",
+            run: "edit not-the-secret",
+        },
+        next(),
+        {
+            content: "the checklist says what is wrong and how to mend it",
+            trigger:
+                ".modal tr:contains(Sign-In):contains(To Mend):contains(Enter the secret's value)",
+        },
+    ],
+});
+
+tours.add("dataverse_sync_setup", {
+    steps: () => [
+        {
+            content: "come back later: what was entered is there",
+            trigger: ".o_dataverse_health:contains(Not Connected) button:contains(Assisted Setup)",
+            run: "click",
+        },
+        next(),
+        enter("client_secret", "client_secret"),
+        next(),
+        {
+            content: "everything was really tried, table by table",
+            trigger: ".modal tr:contains(Account: change tracking):contains(In Order)",
+        },
+        { trigger: ".modal tr:contains(Contact: privileges):contains(In Order)" },
+        next(),
+        {
+            content: "the tables, all chosen",
+            trigger: ".modal tr:contains(CUSTOMER) .o_boolean_toggle input:checked",
+        },
+        { trigger: ".modal button[name=action_finish]", run: "click" },
+        {
+            content: "the review says what to do, and why",
+            trigger:
+                "tr.o_data_row:contains(CUSTOMER):contains(Full Synchronization):contains(In Odoo only)",
+        },
+        {
+            trigger: "tr.o_data_row:contains(CONTACT)",
+        },
+        { trigger: "button[name=action_start_all]", run: "click" },
+        { trigger: "tr.o_data_row:contains(CUSTOMER):contains(Waiting)" },
+    ],
+});
+
+tours.add("dataverse_sync_setup_done", {
+    steps: () => [
+        {
+            content: "both mappings are finished, with what they did",
+            trigger:
+                "tr.o_data_row:contains(CUSTOMER):contains(Finished with Errors):contains(need a decision)",
+        },
+        {
+            trigger: "tr.o_data_row:contains(CONTACT) .text-bg-success:contains(Finished)",
+        },
+    ],
+});
+
+const inRow = (row, field) =>
+    `div[name=field_mapping_ids] tr.o_data_row:nth-child(${row}).o_selected_row td[name=${field}]`;
+
+const pick = (trigger, text, value) => [
+    { content: `search ${text}`, trigger: `${trigger} input`, run: `edit ${text}` },
+    {
+        content: `choose ${value}`,
+        trigger: `.o-autocomplete--dropdown-menu li a:contains("${value}")`,
+        run: "click",
+    },
+];
+
+const addField = (row, field, column) => [
+    {
+        content: "add a field mapping",
+        trigger: "div[name=field_mapping_ids] .o_field_x2many_list_row_add a",
+        run: "click",
+    },
+    ...pick(inRow(row, "field_name"), field.search, field.choose),
+    ...pick(inRow(row, "integration_column"), column.search, column.choose),
+];
+
+tours.add("dataverse_sync_map_tasks", {
+    steps: () => [
+        {
+            content: "start a new table mapping",
+            trigger: ".o_list_button_add",
+            run: "click",
+        },
+        { trigger: "div[name=name] input", run: "edit TASK" },
+        {
+            content: "choose the Odoo model",
+            trigger: "div[name=model_id] input",
+            run: "edit Task",
+        },
+        {
+            trigger: ".o-autocomplete--dropdown-menu li a:text(Task)",
+            run: "click",
+        },
+        {
+            content: "choose the connection",
+            trigger: "div[name=connection_id] input",
+            run: "edit Test",
+        },
+        {
+            trigger: ".o-autocomplete--dropdown-menu li a:contains(Test)",
+            run: "click",
+        },
+        ...pick("div[name=integration_table]", "task", "Task"),
+        {
+            content: "missing records are created",
+            trigger: "div[name=synch_only_coupled] input",
+            run: "click",
+        },
+        ...addField(
+            1,
+            { search: "title", choose: "name · " },
+            { search: "subject", choose: "subject · " }
+        ),
+        ...addField(
+            2,
+            { search: "description", choose: "description · " },
+            { search: "description", choose: "description · " }
+        ),
+        ...addField(
+            3,
+            { search: "deadline", choose: "date_deadline · " },
+            { search: "percent", choose: "percentcomplete · " }
+        ),
+        {
+            content: "a date does not go with a number",
+            trigger: "div[name=problem]:contains(cannot be mapped)",
+        },
+        ...pick(inRow(3, "integration_column"), "due", "scheduledend · "),
+        {
+            content: "a date goes with a date",
+            trigger: ".o_form_sheet:not(:has(.alert))",
+        },
+        { trigger: ".o_notebook a[name=filters]", run: "click" },
+        {
+            content: "only tasks that are not done take part",
+            trigger: "div[name=integration_filter] input",
+            run: "edit percentcompleted lt 100",
+        },
+        { trigger: ".o_form_button_save", run: "click" },
+        {
+            content: "the wrong column is named",
+            trigger: ".modal:contains(has no column 'percentcompleted')",
+        },
+        { trigger: ".modal .btn-close", run: "click" },
+        {
+            trigger: "div[name=integration_filter] input",
+            run: "edit percentcomplete lt 100",
+        },
+        { trigger: "button[name=action_try_filter]", run: "click" },
+        toast("1 rows of Dataverse take part"),
+    ],
+});
+
+tours.add("dataverse_sync_try_rule", {
+    steps: () => [
+        {
+            content: "type a value",
+            trigger: "div[name=test_value] input",
+            run: "edit 12.5",
+        },
+        { trigger: "div[name=name] input", run: "click" },
+        {
+            content: "see what the rule makes of it",
+            trigger: "div[name=test_result]:contains('EUR 12,50')",
+        },
+        {
+            content: "and what comes back",
+            trigger: "div[name=test_back]:contains('12.5')",
+        },
+        { trigger: ".o_form_button_cancel", run: "click" },
+        {
+            content: "what was tried is not kept",
+            trigger: ".o_form_sheet:not(:has(div[name=test_result]))",
+        },
+    ],
+});
+
+tours.add("dataverse_sync_map_options", {
+    steps: () => [
+        {
+            content: "open the options of the choice",
+            trigger: "div[name=field_mapping_ids] button[name=action_options]:visible",
+            run: "click",
+        },
+        {
+            content: "they are listed by their labels",
+            trigger: ".modal div[name=option_ids] tr:contains(Customer)",
+        },
+        {
+            content: "and those of the same name are mapped",
+            trigger: ".modal div[name=option_ids] tr:contains(Other):contains(other)",
+        },
+    ],
+});
+
+tours.add("dataverse_sync_held_back", {
+    steps: () => [
+        {
+            content: "the job says what is out of the ordinary",
+            trigger: ".o_form_view .alert:contains(6 of the 6 coupled records)",
+        },
+        {
+            content: "and shows the records",
+            trigger: "button[name=action_open_held_back]:contains(6)",
+        },
+    ],
+});
+
+tours.add("dataverse_sync_let_go_on", {
+    steps: () => [
+        { trigger: ".o_form_view button[name=action_confirm]", run: "click" },
+        { trigger: ".modal button:contains(Ok)", run: "click" },
+        {
+            content: "it is carried out in the next run",
+            trigger: ".o_form_view .alert:contains(is carried out in the next run)",
+        },
+    ],
+});
+
+tours.add("dataverse_sync_safe_mode", {
+    steps: () => [
+        {
+            content: "the connection says why it stands still",
+            trigger: ".o_form_view .alert:contains(was restored from a backup)",
+        },
+        {
+            content: "and what can be done",
+            trigger: ".o_form_view button[name=action_review_differences]",
+        },
+    ],
+});
+
+tours.add("dataverse_sync_review", {
+    steps: () => [
+        {
+            trigger: ".o_form_view button[name=action_review_differences]",
+            run: "click",
+        },
+        { trigger: ".modal button:contains(Ok)", run: "click" },
+        {
+            content: "synchronization goes on",
+            trigger: ".o_form_view button[name=action_synchronize_modified]",
+        },
+    ],
+});
+
+tours.add("dataverse_sync_safety_page", {
+    steps: () => [
+        { trigger: ".o_notebook .nav-link:contains(Safety)", run: "click" },
+        { trigger: ".o_field_widget[name=guard_deletions] input" },
     ],
 });

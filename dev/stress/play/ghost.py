@@ -1,0 +1,298 @@
+"""What people did and could see, and the promises that follow from it.
+
+The ghost never asks the engine. Only for three promises it looks into the addon's
+tables: that no two couplings share a record and coupled records belong together (I3),
+that what lost is kept in the conflict log (I1), and that secrets are nowhere (I20).
+The numbers of the promises are those of the project's list of invariants:
+
+I1 no lost update; I2 no invention; I3 no duplicates; I4 no resurrection; I5 no blind
+delete; I6 convergence; I7 idempotence; I12 a truthful base; I13 bounded traffic; I14 no
+harm to users; I20 secrecy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .world import DATAVERSE, ODOO, OTHER, TOKEN, Broken, Card, World
+
+# Texts of the addon in which nothing secret may ever stand.
+TEXTS = {
+    "sync_error": "message || coalesce(detail, '') || coalesce(record_name, '')",
+    "integration_sync_job": "coalesce(message, '')",
+    "integration_conflict": "coalesce(odoo_value, '') || coalesce(dataverse_value, '')",
+    "integration_connection": "coalesce(state_reason, '')",
+}
+REQUESTS_OF_A_RUN = 60
+
+
+class Ghost:
+    """The memory of one history.
+
+    `seen_over`: tokens that somebody who could see them replaced, so that they need not
+    be anywhere; `deleted`, `archived`: `(side, birth)` of what people deleted or
+    archived; `excused`: of what may come back, as its deleter had not seen everything.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.written: dict[str, str] = {}  # token: birth
+        self.origin: dict[str, str] = {}
+        self.seen_over: set[str] = set()
+        self.births: set[str] = set()
+        self.deleted: set[tuple[str, str]] = set()
+        self.archived: set[tuple[str, str]] = set()
+        self.excused: set[tuple[str, str]] = set()
+        self.merged: set[str] = set()
+        self.unseen: set[tuple[str, str]] = set()
+        self.deletion_policies: set[str] = set()
+        self.user_keys: set[tuple[str, Any]] = set()
+
+    # -- what people do ---------------------------------------------------------------
+
+    def created(self, side: str, birth: str, values: dict[str, str]) -> None:
+        """Somebody made a record with these tokens."""
+        self.births.add(birth)
+        self._wrote(side, birth, values)
+
+    def wrote(self, side: str, card: Card, values: dict[str, str]) -> None:
+        """Somebody looked at a record and wrote these tokens, "" to empty a field."""
+        for field in values:
+            if card.values[field]:
+                self.seen_over.add(card.values[field])
+        self._wrote(side, card.birth, values)
+
+    def _wrote(self, side: str, birth: str, values: dict[str, str]) -> None:
+        for value in values.values():
+            if value:
+                self.written[value] = birth
+                self.origin[value] = side
+                self.seen_over.discard(value)
+        self.touched(side, birth)
+
+    def touched(self, side: str, birth: str) -> None:
+        """Somebody changed something about a record."""
+        self.unseen.add((side, birth))
+        if (OTHER[side], birth) in self.deleted:
+            self.excused.add((OTHER[side], birth))
+
+    def toggled(self, side: str, card: Card) -> None:
+        """Somebody archived a record, or took it out of the archive."""
+        self.archived.add((side, card.birth))
+        self.user_keys.add((side, card.key))
+        self.touched(side, card.birth)
+
+    def removed(self, side: str, card: Card) -> None:
+        """Somebody looked at a record and deleted it."""
+        self.deleted.add((side, card.birth))
+        self.user_keys.add((side, card.key))
+        visible = set(card.values.values())
+        living = {
+            value
+            for value, birth in self.written.items()
+            if birth == card.birth and value not in self.seen_over
+        }
+        # A write whose answer was lost looks like somebody else's: so either side.
+        unseen = {birth for _side, birth in self.unseen}
+        if living - visible or card.birth in unseen:
+            self.excused.add((side, card.birth))
+        self.seen_over |= visible
+
+    def decided(self, cards: list[Card]) -> None:
+        """Somebody looked at both sides of a conflict and chose one of them."""
+        for card in cards:
+            self.seen_over |= set(card.values.values())
+        # What was chosen must stay, but which side wins field by field is checked by
+        # the comparison of both sides.
+
+    def settled(self) -> None:
+        """A run ended without disturbance: both sides have seen each other."""
+        self.unseen.clear()
+
+    # -- after each run ---------------------------------------------------------------
+
+    def watch(self) -> dict[str, dict[Any, Card]]:
+        """Both sides as they are now, to be given to `check_step`."""
+        self.user_keys = set()
+        return {side: self.world.cards(side) for side in OTHER}
+
+    def check_step(self, before: dict[str, dict[Any, Card]]) -> None:
+        """What must hold after each run.
+
+        :param before: both sides before it
+        """
+        after = {side: self.world.cards(side) for side in OTHER}
+        for side, cards in after.items():
+            self._check_duplicates(side, cards)
+            self._check_inventions(side, cards)
+            self._check_vanished(side, before[side], cards)
+        self._check_couplings(after)
+        self._check_secrets()
+
+    def _check_duplicates(self, side: str, cards: dict[Any, Card]) -> None:
+        births = [card.birth for card in cards.values() if card.birth]
+        twins = {birth for birth in births if births.count(birth) > 1}
+        if twins:
+            raise Broken(f"I3 {side} has more than one of {sorted(twins)}")
+
+    def _check_inventions(self, side: str, cards: dict[Any, Card]) -> None:
+        for card in cards.values():
+            invented = set(card.values.values()) - self.written.keys() - {""}
+            if invented or card.birth not in self.births:
+                raise Broken(f"I2 {side} holds {invented or card} that nobody wrote")
+            foreign = {
+                value
+                for value in card.values.values()
+                if value and self.written[value] != card.birth
+            }
+            if foreign and card.birth not in self.merged:
+                raise Broken(f"I2 {side}: {card} holds {foreign} of another record")
+
+    def _check_vanished(
+        self, side: str, before: dict[Any, Card], after: dict[Any, Card]
+    ) -> None:
+        for key, card in before.items():
+            if (side, key) in self.user_keys:
+                continue
+            source = (OTHER[side], card.birth)
+            if key not in after:
+                if source not in self.deleted or not (
+                    {"delete"} & self.deletion_policies
+                ):
+                    raise Broken(f"I5 {card} in {side} was deleted, and by nobody")
+            elif card.active and not after[key].active:
+                removed = source in self.deleted and (
+                    "deactivate" in self.deletion_policies
+                )
+                if not removed and source not in self.archived:
+                    raise Broken(f"I5 {card} in {side} was archived, and by nobody")
+
+    def _check_couplings(self, cards: dict[str, dict[Any, Card]]) -> None:
+        for _table, res_id, guid, _state in self._couplings():
+            odoo, row = cards[ODOO].get(res_id), cards[DATAVERSE].get(guid)
+            if odoo and row and odoo.birth != row.birth and not self.merged:
+                raise Broken(f"I3 coupled, but not the same: {odoo} and {row}")
+
+    def _couplings(self) -> list[tuple[str, int, str, str]]:
+        with self.world.cursor() as cr:
+            cr.execute(
+                "SELECT m.integration_table, c.res_id, c.external_id, c.state"
+                " FROM integration_coupling c"
+                " JOIN integration_table_mapping m ON m.id = c.mapping_id"
+                " WHERE c.reserved IS NULL ORDER BY c.id"
+            )
+            return cr.fetchall()
+
+    def _check_secrets(self) -> None:
+        secret = self.world.simulator.info["client_secret"]
+        with self.world.cursor() as cr:
+            for table, texts in TEXTS.items():
+                cr.execute(
+                    f"SELECT id FROM {table} WHERE position(%s in ({texts})) > 0"
+                    f" OR position('Bearer ' in ({texts})) > 0",
+                    [secret],
+                )
+                if cr.fetchall():
+                    raise Broken(f"I20 a secret stands in {table}")
+
+    # -- in the end -------------------------------------------------------------------
+
+    def check_end(self) -> None:
+        """What must hold when nobody works any more and nothing goes wrong."""
+        self._quiesce()
+        cards = {side: self.world.cards(side) for side in OTHER}
+        self._check_losses(cards)
+        self._check_pairs(cards)
+        self._check_resurrections(cards)
+
+    def _quiesce(self) -> None:
+        world, writes = self.world, []
+        tables = list(world.mapping_ids)
+        for _run in range(4):
+            world.tick()
+            before = self.watch()
+            counters = world.synchronize(tables)
+            self.check_step(before)
+            if counters["state"] == "failed":
+                raise Broken(f"I6 a quiet run failed: {counters['message']}")
+            names = ("inserted", "modified", "deleted", "coupled", "uncoupled")
+            writes.append(sum(counters[name] for name in names))
+            if counters["requests"] > REQUESTS_OF_A_RUN:
+                raise Broken(f"I13 a quiet run sent {counters['requests']} requests")
+        after = {side: world.cards(side) for side in OTHER}
+        if any(writes[2:]) or before != after:
+            raise Broken(f"I6 quiet runs went on writing: {writes}")
+        if counters["requests"] > len(tables):
+            raise Broken(f"I6 {counters['requests']} requests with nothing to do")
+
+    def _check_losses(self, cards: dict[str, dict[Any, Card]]) -> None:
+        there = {
+            value
+            for side in cards.values()
+            for card in side.values()
+            for value in card.values.values()
+        }
+        with self.world.cursor() as cr:
+            cr.execute("SELECT odoo_value, dataverse_value FROM integration_conflict")
+            for row in cr.fetchall():
+                for text in row:
+                    there |= set(TOKEN.findall(text or ""))
+        lost = self.written.keys() - there - self.seen_over
+        if lost:
+            named = {value: self.written[value] for value in sorted(lost)}
+            raise Broken(f"I1 lost: {named}")
+
+    def _check_pairs(self, cards: dict[str, dict[Any, Card]]) -> None:
+        """What is said to be in sync is there on both sides, and the same."""
+        settings = self._settings()
+        for table, res_id, guid, state in self._couplings():
+            if state != "coupled":
+                continue
+            odoo, row = cards[ODOO].get(res_id), cards[DATAVERSE].get(guid)
+            if odoo is None or row is None:
+                raise Broken(f"I6 coupled, but gone: {odoo or res_id}, {row or guid}")
+            if not (odoo.inside and row.inside):
+                continue
+            for field, value in odoo.values.items():
+                direction = settings[table].get(field)
+                other = row.values[field]
+                if direction is None or value == other:
+                    continue
+                target = {"to_integration": other, "from_integration": value}.get(
+                    direction
+                )
+                if target is not None and self._drifted(direction, target):
+                    continue
+                raise Broken(
+                    f"I6 {field} of {odoo.birth}: {value!r} in Odoo, {other!r} in"
+                    f" Dataverse, and said to be in sync ({direction})"
+                )
+            if odoo.active != row.active and settings[table]["*"] == "bidirectional":
+                raise Broken(f"I6 {odoo} and {row} differ in being active")
+
+    def _drifted(self, direction: str, value: str) -> bool:
+        """Whether a value of the side that only receives is a person's own."""
+        side = DATAVERSE if direction == "to_integration" else ODOO
+        return not value or self.origin[value] == side
+
+    def _settings(self) -> dict[str, dict[str, str]]:
+        """`{table: {field: direction}}`; "*" is the mapping's."""
+        with self.world.cursor() as cr:
+            cr.execute(
+                "SELECT m.integration_table, f.field_name, m.direction, f.direction"
+                " FROM integration_field_mapping f"
+                " JOIN integration_table_mapping m ON m.id = f.mapping_id"
+                " WHERE f.enabled"
+            )
+            settings: dict[str, dict[str, str]] = {}
+            for table, field, mapping, line in cr.fetchall():
+                own = settings.setdefault(table, {"*": mapping})
+                own[field] = mapping if line == "bidirectional" else line
+            return settings
+
+    def _check_resurrections(self, cards: dict[str, dict[Any, Card]]) -> None:
+        if "restore" in self.deletion_policies:
+            return
+        for side, birth in self.deleted - self.excused:
+            if any(card.birth == birth for card in cards[side].values()):
+                raise Broken(f"I4 {birth} was deleted in {side} and is there again")

@@ -1,0 +1,226 @@
+"""What people do on either side: one deed, one transaction or one request."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .ghost import Ghost
+from .world import COLUMNS, DATAVERSE, ODOO, PARENT, Card, Refused, World
+
+
+class Deed(NamedTuple):
+    """Somebody does something to a record that happens to be there.
+
+    `kind`: a method of `People`; `who`, `other`, `field`: any numbers, which choose.
+    """
+
+    kind: str
+    side: str
+    who: int
+    other: int
+    field: int
+
+    def __repr__(self) -> str:
+        return f"{self.kind} in {self.side} ({self.who}, {self.other}, {self.field})"
+
+
+class People:
+    """Everybody on both sides; `told` is what they did, in words."""
+
+    def __init__(self, world: World, ghost: Ghost) -> None:
+        self.world = world
+        self.ghost = ghost
+        self.told: list[str] = []
+        self._tokens = 0
+
+    def do(self, deed: Deed) -> None:
+        """Do it, if there is anything to do it to."""
+        act = getattr(self, deed.kind)
+        cards = list(self.world.cards(deed.side).values())
+        if not cards and not deed.kind.startswith("create"):
+            return
+        card = cards[deed.who % len(cards)] if cards else None
+        try:
+            done = act(deed, card, cards)
+        except Refused as refusal:
+            done = f"refused: {str(refusal)[:80]}"
+        self.told.append(f"    {deed}: {card and card.birth} {done or ''}")
+
+    # -- writing ----------------------------------------------------------------------
+
+    def create_company(self, deed: Deed, _card: Card | None, _cards: list[Card]) -> str:
+        birth, values = self._token(), {"name": self._token(), "phone": self._token()}
+        return self._create(deed.side, "account", birth, values, None)
+
+    def create_contact(self, deed: Deed, _card: Card | None, cards: list[Card]) -> str:
+        companies = [card for card in cards if card.table == "account"]
+        if not companies:
+            return "nobody to work for"
+        birth, values = self._token(), {"name": self._token(), "email": self._token()}
+        company = companies[deed.other % len(companies)].key
+        return self._create(deed.side, "contact", birth, values, company)
+
+    def write_one(self, deed: Deed, card: Card, _cards: list[Card]) -> str:
+        field = self._field(deed, card)
+        return self._write(deed.side, card, {field: self._token()})
+
+    def write_group(self, deed: Deed, card: Card, _cards: list[Card]) -> str:
+        group = [name for name in ("street", "city") if name in card.values] or [
+            "phone",
+            "email",
+        ]
+        return self._write(deed.side, card, {name: self._token() for name in group})
+
+    def write_same(self, deed: Deed, card: Card, _cards: list[Card]) -> str:
+        field = self._field(deed, card)
+        return self._write(deed.side, card, {field: card.values[field]})
+
+    def write_and_revert(self, deed: Deed, card: Card, _cards: list[Card]) -> str:
+        field, former = self._field(deed, card), card.values
+        new = self._token()
+        self._write(deed.side, card, {field: new})
+        seen = card._replace(values={**former, field: new})
+        return self._write(deed.side, seen, {field: former[field]})
+
+    def empty(self, deed: Deed, card: Card, _cards: list[Card]) -> str:
+        fields = sorted(card.values.keys() - {"name"})
+        return self._write(deed.side, card, {fields[deed.field % len(fields)]: ""})
+
+    def write_sql(self, deed: Deed, card: Card, _cards: list[Card]) -> str:
+        if deed.side == DATAVERSE:
+            return self.write_one(deed, card, _cards)
+        field = ("phone", "email")[deed.field % 2]
+        value = self._token()
+
+        def write(env: Any) -> None:
+            env.cr.execute(
+                f"UPDATE res_partner SET {field} = %s WHERE id = %s",
+                [f"v{value}", card.key],
+            )
+
+        self.world.in_odoo(write)
+        self.ghost.wrote(ODOO, card, {field: value})
+        return f"{field} {value}"
+
+    def _create(
+        self,
+        side: str,
+        table: str,
+        birth: str,
+        values: dict[str, str],
+        company: Any,
+    ) -> str:
+        texts = {name: self._text(table, name, value) for name, value in values.items()}
+        born = f"born {birth} {table}"
+        if side == ODOO:
+            vals = {**texts, "comment": born, "is_company": table == "account"}
+            if company:
+                vals["parent_id"] = company
+            if table == "contact":
+                vals["name"] = f"Ann {texts['name']}"
+            self.world.in_odoo(lambda env: env["res.partner"].create(vals) and None)
+        else:
+            vals = {COLUMNS[table][name]: text for name, text in texts.items()}
+            if company:
+                vals[PARENT[table]] = f"account({company})"
+            if table == "contact":
+                vals["firstname"] = "Ann"
+            self.world.in_dataverse(
+                lambda person: person.create(table, description=born, **vals)
+            )
+        self.ghost.created(side, birth, values)
+        return f"{birth} {values}"
+
+    def _write(self, side: str, card: Card, values: dict[str, str]) -> str:
+        texts = {n: self._text(card.table, n, value) for n, value in values.items()}
+        if side == ODOO:
+            if card.table == "contact" and "name" in texts:
+                texts["name"] = f"Ann {texts['name']}"
+            self._write_odoo(card.key, texts)
+        else:
+            columns = COLUMNS[card.table]
+            vals = {columns[name]: text or None for name, text in texts.items()}
+            self._write_row(card, vals)
+        self.ghost.wrote(side, card, values)
+        return str(values)
+
+    def _write_odoo(self, key: int, vals: dict[str, Any]) -> None:
+        self.world.in_odoo(lambda env: env["res.partner"].browse(key).write(vals))
+
+    def _write_row(self, card: Card, vals: dict[str, Any]) -> None:
+        self.world.in_dataverse(
+            lambda person: person.write(card.table, card.key, **vals)
+        )
+
+    # -- the life of records ----------------------------------------------------------
+
+    def archive(self, deed: Deed, card: Card, _cards: list[Card]) -> str:
+        if deed.side == ODOO:
+            self._write_odoo(card.key, {"active": not card.active})
+        else:
+            state = int(card.active)
+            self._write_row(card, {"statecode": state, "statuscode": 1 + state})
+        self.ghost.toggled(deed.side, card)
+        return "archived" if card.active else "active again"
+
+    def delete(self, deed: Deed, card: Card, cards: list[Card]) -> str:
+        if deed.side == ODOO:
+            self.world.in_odoo(lambda env: env["res.partner"].browse(card.key).unlink())
+        else:
+            self.world.in_dataverse(lambda person: person.delete(card.table, card.key))
+        return self._deleted(deed.side, cards)
+
+    def delete_sql(self, deed: Deed, card: Card, cards: list[Card]) -> str:
+        if deed.side == DATAVERSE:
+            return self.delete(deed, card, cards)
+        self.world.in_odoo(
+            lambda env: env.cr.execute(
+                "DELETE FROM res_partner WHERE id = %s", [card.key]
+            )
+        )
+        return self._deleted(ODOO, cards)
+
+    def _deleted(self, side: str, before: list[Card]) -> str:
+        """Others may be deleted along with a record, or lose their company."""
+        after = self.world.cards(side)
+        for card in before:
+            if card.key not in after:
+                self.ghost.removed(side, card)
+            elif card != after[card.key]:
+                self.ghost.touched(side, card.birth)
+        return ", ".join(card.birth for card in before if card.key not in after)
+
+    def move(self, deed: Deed, card: Card, cards: list[Card]) -> str:
+        """A contact changes to another company, or to none."""
+        if card.table != "contact":
+            return "nothing to move"
+        companies = [c.key for c in cards if c.table == "account"] + [None]
+        company = companies[deed.other % len(companies)]
+        if deed.side == ODOO:
+            self._write_odoo(card.key, {"parent_id": company or False})
+        else:
+            target = company and f"account({company})"
+            self._write_row(card, {PARENT[card.table]: target})
+        self.ghost.touched(deed.side, card.birth)
+        return f"to {company}"
+
+    def leave_filter(self, deed: Deed, card: Card, _cards: list[Card]) -> str:
+        """A company that is none any more leaves the mapping, or comes back."""
+        if deed.side == DATAVERSE or card.table != "account":
+            return "takes part by itself"
+        self._write_odoo(card.key, {"is_company": not card.inside})
+        self.ghost.touched(ODOO, card.birth)
+        return "outside" if card.inside else "inside"
+
+    # -- small helpers ----------------------------------------------------------------
+
+    def _token(self) -> str:
+        self._tokens += 1
+        return f"{self._tokens:05d}"
+
+    def _text(self, _table: str, _field: str, value: str) -> str:
+        return f"v{value}" if value else ""
+
+    def _field(self, deed: Deed, card: Card) -> str:
+        names = sorted(card.values)
+        return names[deed.field % len(names)]

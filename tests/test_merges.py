@@ -1,0 +1,188 @@
+"""Records that become one on either side, and rows that come back when deleted."""
+
+from odoo.tests import tagged
+
+from .. import dataverse
+from .common import DataverseCase
+
+
+class ReappearCase(DataverseCase):
+    def restore_row(self, row_id, **values):
+        """Take a row out of Dataverse's recycle bin: the same GUID again."""
+        table = self.person._table("account")
+        self.person._do(dataverse.batch.create(table, row_id, values))
+
+    def open_errors(self):
+        return self.env["sync.error"].search([("state", "=", "open")])
+
+
+@tagged("post_install", "-at_install")
+class TestMergedInOdoo(ReappearCase):
+    def merge(self, loser, winner):
+        wizard = self.env["base.partner.merge.automatic.wizard"].create({})
+        wizard._merge((loser | winner).ids, winner)
+        self.env.flush_all()
+
+    def test_both_are_coupled(self):
+        """The row of the one that goes is neither deleted nor created again."""
+        loser, loser_row = self.pair("Loser", telephone1="1")
+        winner, winner_row = self.pair("Winner", emailaddress1="w@example.com")
+        self.merge(loser, winner)
+        counters = self.synchronize(self.customers)
+        self.assertEqual((counters["deleted"], counters["inserted"]), (0, 0))
+        self.assertEqual(
+            self.person.read("account", loser_row, "statecode", "telephone1"),
+            {"statecode": 0, "telephone1": "1"},
+        )
+        self.assertEqual(self.coupled(winner), winner_row)
+        self.assertEqual(
+            self.person.read("account", winner_row, "telephone1"), {"telephone1": "1"}
+        )
+        self.assertIn("'Loser' was merged into 'Winner'", self.open_errors().message)
+        self.person.write("account", loser_row, telephone1="2")
+        self.assertEqual(self.synchronize(self.customers)["inserted"], 0)
+        self.assertQuiet()
+
+    def test_only_the_loser_is_coupled(self):
+        """Its row belongs to the record that stays."""
+        loser, row_id = self.pair("Loser", telephone1="1")
+        self.customers.synch_only_coupled = True
+        winner = self.company("Winner", email="w@example.com")
+        self.merge(loser, winner)
+        self.synchronize(self.customers)
+        self.assertEqual(self.coupled(winner), row_id)
+        self.assertEqual(
+            self.person.read("account", row_id, "name", "emailaddress1", "statecode"),
+            {"name": "Winner", "emailaddress1": "w@example.com", "statecode": 0},
+        )
+        self.assertQuiet()
+
+    def test_children_follow(self):
+        loser, _loser_row = self.pair("Loser")
+        winner, winner_row = self.pair("Winner")
+        child = self.employee(loser)
+        self.synchronize()
+        self.merge(loser, winner)
+        self.synchronize()
+        self.assertEqual(
+            self.person.read(
+                "contact", self.coupled(child, self.contacts), "parentcustomerid"
+            ),
+            {"parentcustomerid": f"account({winner_row})"},
+        )
+
+
+@tagged("post_install", "-at_install")
+class TestMergedInDataverse(ReappearCase):
+    def merge(self, loser, winner, **content):
+        self.person.client.request(
+            "POST",
+            "Merge",
+            body={
+                "Target": {
+                    "accountid": winner,
+                    "@odata.type": "Microsoft.Dynamics.CRM.account",
+                },
+                "Subordinate": {
+                    "accountid": loser,
+                    "@odata.type": "Microsoft.Dynamics.CRM.account",
+                },
+                "UpdateContent": {
+                    "@odata.type": "Microsoft.Dynamics.CRM.account",
+                    **content,
+                },
+                "PerformParentingChecks": False,
+            },
+        )
+
+    def test_only_the_loser_is_coupled(self):
+        """The record follows to the row that stays, and is not archived."""
+        partner, loser = self.pair("Loser", telephone1="1")
+        self.customers.synch_only_coupled = True
+        winner = self.person.create("account", name="Winner", telephone1="2")
+        self.synchronize(self.customers)
+        self.merge(loser, winner)
+        self.synchronize(self.customers)
+        self.assertEqual(self.coupled(partner), winner)
+        self.assertEqual(
+            (partner.name, partner.phone, partner.active), ("Winner", "2", True)
+        )
+        self.assertQuiet()
+
+    def test_both_are_coupled(self):
+        partner, loser = self.pair("Loser")
+        other, winner = self.pair("Winner")
+        self.merge(loser, winner)
+        counters = self.synchronize(self.customers)
+        self.assertEqual(counters["deleted"], 0)
+        self.assertTrue(partner.active)
+        self.assertFalse(partner.coupling_ids)
+        self.assertEqual(self.coupled(other), winner)
+        error = self.open_errors()
+        self.assertIn("'Loser' was merged into 'Winner' in Dataverse", error.message)
+        self.assertQuiet()
+        wizard = self.env["base.partner.merge.automatic.wizard"].create({})
+        wizard._merge((partner | other).ids, other)
+        self.synchronize(self.customers)
+        self.assertFalse(self.open_errors(), "merged on both sides: all is well")
+
+    def test_an_unsent_change_of_the_loser_is_not_lost(self):
+        partner, loser = self.pair("Loser", telephone1="1")
+        self.customers.synch_only_coupled = True
+        winner = self.person.create("account", name="Winner", telephone1="1")
+        partner.phone = "9"
+        self.merge(loser, winner)
+        self.synchronize(self.customers)
+        self.assertEqual(
+            self.person.read("account", winner, "telephone1"), {"telephone1": "9"}
+        )
+
+
+@tagged("post_install", "-at_install")
+class TestRecycleBin(ReappearCase):
+    def test_a_restored_row_takes_its_record_out_of_the_archive(self):
+        partner, row_id = self.pair(telephone1="1")
+        self.person.delete("account", row_id)
+        self.synchronize(self.customers)
+        self.assertFalse(partner.active)
+        self.restore_row(row_id, name="Acme", telephone1="2")
+        counters = self.synchronize(self.customers)
+        self.assertEqual((counters["inserted"], counters["coupled"]), (0, 1))
+        self.assertEqual(self.coupled(partner), row_id)
+        self.assertEqual((partner.active, partner.phone), (True, "2"))
+        self.assertQuiet()
+
+    def test_a_change_made_meanwhile_merges(self):
+        self.customers.deletion_policy = "uncouple"
+        partner, row_id = self.pair(telephone1="1")
+        self.person.delete("account", row_id)
+        self.synchronize(self.customers)
+        partner.email = "a@example.com"
+        self.restore_row(row_id, name="Acme", telephone1="2")
+        self.synchronize(self.customers)
+        self.assertEqual((partner.phone, partner.email), ("2", "a@example.com"))
+        self.assertEqual(
+            self.person.read("account", row_id, "emailaddress1"),
+            {"emailaddress1": "a@example.com"},
+        )
+        self.assertQuiet()
+
+    def test_its_record_has_another_row_now(self):
+        self.customers.deletion_policy = "restore"
+        partner, row_id = self.pair()
+        self.person.delete("account", row_id)
+        self.synchronize(self.customers)
+        other_row = self.coupled(partner)
+        self.restore_row(row_id, name="Acme")
+        counters = self.synchronize(self.customers)
+        self.assertEqual(counters["inserted"], 0)
+        self.assertEqual(self.coupled(partner), other_row)
+        self.assertIn("belongs to another row now", self.open_errors().message)
+
+    def test_whoever_uncoupled_meant_it(self):
+        partner, row_id = self.pair()
+        partner.coupling_ids._uncouple()
+        self.person.write("account", row_id, telephone1="2")
+        counters = self.synchronize(self.customers)
+        self.assertEqual(counters["coupled"], 0)
+        self.assertFalse(partner.coupling_ids)

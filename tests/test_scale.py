@@ -1,0 +1,124 @@
+"""Screens open fast, and with the same number of queries, however much there is."""
+
+import time
+
+from odoo.tests import new_test_user, tagged
+
+from .common import DataverseCase
+
+SECONDS = 2
+
+
+@tagged("post_install", "-at_install")
+class TestScale(DataverseCase):
+    def fill(self, couplings, errors):
+        """Couplings, errors and waiting changes, straight into the tables."""
+        self.env.flush_all()
+        self.env.cr.execute(
+            "INSERT INTO integration_coupling (mapping_id, connection_id, res_model,"
+            "   res_id, external_id, state, last_synch)"
+            " SELECT %s, %s, 'res.partner', 1000000 + n,"
+            "   md5(n::text)::uuid::text,"
+            "   CASE WHEN n %% 100 = 0 THEN 'conflict' ELSE 'coupled' END, now()"
+            " FROM generate_series(1, %s) n",
+            [self.customers.id, self.connection.id, couplings],
+        )
+        self.env.cr.execute(
+            "INSERT INTO sync_error (mapping_id, connection_id, res_model, res_id,"
+            "   record_name, kind, message, cause, state, first_at, last_at,"
+            "   occurrences)"
+            " SELECT %s, %s, 'res.partner', 1000000 + n, 'Company ' || n, 'permanent',"
+            "   '''Company ' || n || ''' is refused: ' || n %% 20,"
+            "   '''…'' is refused: ' || n %% 20, 'open', now(), now(), 1"
+            " FROM generate_series(1, %s) n",
+            [self.customers.id, self.connection.id, errors],
+        )
+        self.env.cr.execute(
+            "INSERT INTO integration_inbox (mapping_id, res_id)"
+            " SELECT %s, 1000000 + n FROM generate_series(1, %s) n",
+            [self.customers.id, couplings // 10],
+        )
+        for table in ("integration_coupling", "sync_error", "integration_inbox"):
+            self.env.cr.execute(f"ANALYZE {table}")  # noqa: S608
+        self.env.invalidate_all()
+
+    def fields_of(self, view):
+        """What a list or kanban reads of each record."""
+        model = self.env[self.env.ref(f"dataverse_sync.{view}").model]
+        arch, _view = model._get_view(self.env.ref(f"dataverse_sync.{view}").id)
+        return {
+            node.get("name"): {}
+            for node in arch.iter("field")
+            if node.get("name") in model._fields
+        }
+
+    def screens(self, env):
+        """What the client asks for when each screen is opened."""
+        errors = [("state", "in", ("open", "retrying"))]
+        return {
+            "overview": lambda: (
+                env["integration.table.mapping"].web_search_read(
+                    [], self.fields_of("integration_table_mapping_view_kanban")
+                ),
+                env["integration.connection"].health(),
+            ),
+            "mappings": lambda: env["integration.table.mapping"].web_search_read(
+                [], self.fields_of("integration_table_mapping_view_list")
+            ),
+            "errors by cause": lambda: env["sync.error"].web_read_group(
+                errors, ["cause"], ["__count"], limit=80
+            ),
+            "errors of a cause": lambda: env["sync.error"].web_search_read(
+                errors, self.fields_of("sync_error_view_list"), limit=80
+            ),
+            "kinds of errors": lambda: env["sync.error"].search_panel_select_range(
+                "kind", search_domain=errors, enable_counters=True
+            ),
+            "couplings": lambda: env["integration.coupling"].web_search_read(
+                [], self.fields_of("integration_coupling_view_list"), limit=80
+            ),
+            "jobs": lambda: env["integration.sync.job"].web_search_read(
+                [], self.fields_of("integration_sync_job_view_list"), limit=80
+            ),
+            "running": lambda: env["integration.sync.job"].running(),
+        }
+
+    def open_all(self, env):
+        """``{screen: (queries, seconds)}``, each opened by itself."""
+        figures = {}
+        for name, screen in self.screens(env).items():
+            screen()
+            env.flush_all()
+            env.invalidate_all()
+            before, started = env.cr.sql_log_count, time.monotonic()
+            screen()
+            figures[name] = (
+                env.cr.sql_log_count - before,
+                time.monotonic() - started,
+            )
+        return figures
+
+    def test_a_hundred_thousand_couplings_and_ten_thousand_errors(self):
+        people = {
+            "manager": self.env,
+            "user": self.env(
+                user=new_test_user(
+                    self.env,
+                    "seller",
+                    "dataverse_sync.group_user,base.group_partner_manager",
+                )
+            ),
+        }
+        self.fill(100, 100)
+        few = {role: self.open_all(env) for role, env in people.items()}
+        self.env.cr.execute(
+            "DELETE FROM sync_error; DELETE FROM integration_coupling;"
+            " DELETE FROM integration_inbox"
+        )
+        self.fill(100_000, 10_000)
+        for role, env in people.items():
+            for name, (queries, seconds) in self.open_all(env).items():
+                with self.subTest(name, role=role):
+                    self.assertLessEqual(queries, few[role][name][0])
+                    self.assertLess(queries, 40)
+                    self.assertLess(seconds, SECONDS)
