@@ -1,9 +1,10 @@
 """Similar names among very many, without comparing every pair.
 
-Two texts are compared when they share a word, give or take one letter: a word left out,
-moved or misspelt still leaves another one, and a misspelling of the only word is mostly
-one letter. The rarest words of a text are looked up first, and no more once enough
-texts have been found: "Nordic Bakery" meets the other Nordics, not every bakery.
+Two texts are compared when they share a rare word, give or take one letter: a word left
+out, moved or misspelt still leaves another one, and a misspelling of the only word is
+mostly one letter. What so many texts have that it says little ("Trading") counts only
+together with a second such word. Blanks that were lost or misplaced do not matter: the
+letters of the whole text count as one more word.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 # Compares a text with many: (index, degree) of those that reach a degree of 0 to 100.
 Compare = Callable[[str, Sequence[str], float], Iterable[tuple[int, float]]]
 
-# No further words of a text are looked up once it is to be compared with so many.
-ENOUGH = 1000
+# A word and its neighbours in more texts than this say little by themselves.
+COMMON = 500
+# Words of fewer letters have too many neighbours that differ by one.
+SHORT = 4
 
 
 def similar(
@@ -28,35 +31,57 @@ def similar(
     :param degree: 1 to 100
     :return: (left text, right text, degree), each pair once
     """
-    right = sorted(set(right))
-    holders: dict[str, list[int]] = defaultdict(list)
-    for number, text in enumerate(right):
-        for word in set(text.split()):
-            holders[word].append(number)
-    forms: dict[str, list[str]] = defaultdict(list)
-    for word in holders:
-        for form in _with_a_letter_less(word):
-            forms[form].append(word)
+    index = _Index(sorted(set(right)))
     for text in sorted(set(left)):
-        choices = [right[n] for n in sorted(_candidates(text, holders, forms))]
-        for index, alike in compare(text, choices, degree):
-            yield text, choices[index], alike
+        choices = [index.texts[n] for n in sorted(index.candidates(text))]
+        if choices:
+            for number, alike in compare(text, choices, degree):
+                yield text, choices[number], alike
 
 
-def _candidates(
-    text: str, holders: dict[str, list[int]], forms: dict[str, list[str]]
-) -> set[int]:
-    near = [[holders[known] for known in _near(word, forms)] for word in text.split()]
-    found: set[int] = set()
-    for lists in sorted(near, key=lambda lists: sum(map(len, lists))):
-        if len(found) >= ENOUGH:
-            break
-        found.update(*lists)
-    return found
+class _Index:
+    """Texts by their words, and words by what is left of them without a letter."""
+
+    def __init__(self, texts: list[str]) -> None:
+        self.texts = texts
+        self.holders: dict[str, list[int]] = defaultdict(list)
+        for number, text in enumerate(texts):
+            for word in _words(text):
+                self.holders[word].append(number)
+        self.forms: dict[str, list[str]] = defaultdict(list)
+        for word in self.holders:
+            for form in _with_a_letter_less(word):
+                self.forms[form].append(word)
+        # Of the words that texts really have there are few: look at each once.
+        self.known: dict[str, frozenset[int]] = {}
+
+    def candidates(self, text: str) -> set[int]:
+        """The numbers of the texts that are worth a comparison."""
+        found: set[int] = set()
+        common: list[frozenset[int]] = []
+        for word in _words(text):
+            near = self._near(word)
+            if len(near) <= COMMON:
+                found |= near
+            else:
+                common.append(near)
+        if not found and len(common) > 1:
+            common.sort(key=len)
+            found = set(common[0] & common[1])
+        return found
+
+    def _near(self, word: str) -> frozenset[int]:
+        """The texts with this word, or with one that differs by a letter."""
+        if word not in self.known:
+            near = {w for f in _with_a_letter_less(word) for w in self.forms.get(f, ())}
+            self.known[word] = frozenset().union(*(self.holders[w] for w in near))
+        return self.known[word]
 
 
-def _near(word: str, forms: dict[str, list[str]]) -> set[str]:
-    return {known for f in _with_a_letter_less(word) for known in forms.get(f, ())}
+def _words(text: str) -> set[str]:
+    """The words of a text, and its letters without blanks."""
+    words = text.split()
+    return {*words, "".join(words)}
 
 
 def _with_a_letter_less(word: str) -> set[str]:
@@ -64,4 +89,6 @@ def _with_a_letter_less(word: str) -> set[str]:
 
     Two words that differ by one letter more, less, other or swapped share one of these.
     """
+    if len(word) < SHORT:
+        return {word}
     return {word, *(word[:at] + word[at + 1 :] for at in range(len(word)))}
