@@ -102,8 +102,12 @@ class TestTour(DataverseCase, HttpCase):
 
         self.start_tour(f"/odoo/action-{action.id}", "dataverse_sync_match")
         self.assertEqual(
-            self.env["integration.coupling"].search([]).mapped("record_name"),
-            ["Alpha"],
+            {
+                (one.record_name, self.person.read(*row, "name")["name"])
+                for one in self.env["integration.coupling"].search([])
+                for row in [("account", one.external_id)]
+            },
+            {("Alpha", "Alpha"), ("Twin", "Twin East")},
         )
 
     def test_retry_from_the_error(self):

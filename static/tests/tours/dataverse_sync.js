@@ -164,7 +164,16 @@ tours.add("dataverse_sync_match", {
         {
             content: "what is ambiguous is shown, to be decided by hand",
             trigger:
-                ".modal tr.o_data_row:contains(Twin):contains(Twin East):not(:has(.o_boolean_toggle))",
+                ".modal tr.o_data_row:contains(Twin East):contains(same Email) .o_boolean_toggle input:not(:checked)",
+        },
+        {
+            content: "decide for the one candidate",
+            trigger: ".modal tr.o_data_row:contains(Twin East) .o_boolean_toggle input",
+            run: "click",
+        },
+        {
+            trigger:
+                ".modal tr.o_data_row:contains(Twin East) .o_boolean_toggle input:checked",
         },
         {
             content: "leave out one pair",
@@ -176,7 +185,7 @@ tours.add("dataverse_sync_match", {
                 ".modal tr.o_data_row:contains(Beta) .o_boolean_toggle input:not(:checked)",
         },
         { trigger: ".modal button[name=action_apply]", run: "click" },
-        toast("1 coupled, 1 to decide by hand"),
+        toast("2 coupled, 0 to decide by hand"),
         {
             content: "the list shows the new state",
             trigger: ".o_data_row:contains(Alpha) td[name=dataverse_sync_state]:contains(In Sync)",
