@@ -86,7 +86,7 @@ class IntegrationCouple(models.AbstractModel):
     @api.model
     def _in_odoo_terms(self, session, row):
         """The key fields of a Dataverse row as Odoo would hold them."""
-        keys = {key for criterion in session.schema.deciding for key in criterion.keys}
+        keys = {key for criterion in session.schema.criteria for key in criterion.keys}
         values = {}
         for group in session.schema.groups:
             for line in group.lines:

@@ -133,6 +133,7 @@ class TestMatchBasedCoupling(DataverseCase):
         self.customers.filter_domain = (
             "[('is_company', '=', True), ('ref', '!=', 'no')]"
         )
+        self.customers.synch_only_coupled = False
         coupled, row_id = self.pair("Coupled", emailaddress1="a@x.example")
         coupled.email = "a@x.example"
         self.person.create("account", name="Coupled 2", emailaddress1="a@x.example")
@@ -144,9 +145,9 @@ class TestMatchBasedCoupling(DataverseCase):
         self.person.create("account", name="Row", emailaddress1="d@x.example")
         self.customers.integration_filter = "name ne 'Row'"
         wizard = self.find()
-        self.assertFalse(
-            self.lines(wizard, "matched") | self.lines(wizard, "ambiguous")
-        )
+        self.assertFalse(self.lines(wizard, "ambiguous"))
+        # Whether a record is archived is synchronized too.
+        self.assertEqual(self.names(wizard, "matched"), [("Archived", "Archived")])
         self.assertEqual(self.coupled(coupled), row_id)
 
     def test_records_that_a_person_may_not_change_are_not_told_of(self):
