@@ -7,8 +7,6 @@ import time
 from odoo import http
 from odoo.http import request
 
-from ..models.words import WEBHOOK_HEADER
-
 # Calls that one process answers: so many at once, and so many a second after that.
 BURST, RATE = 100, 50
 # What nobody knows stands for the key of a connection that does not exist.
@@ -57,12 +55,12 @@ class Webhook(http.Controller):
         """
         if not bucket.take():
             return self._answer(429, {"Retry-After": "1"})
-        key = request.httprequest.headers.get(WEBHOOK_HEADER, "")
         connection = (
             request.env["integration.connection"]
             .sudo()
             .search([("code", "=", code)], limit=1)
         )
+        key = request.httprequest.headers.get(connection._webhook_header, "")
         expected = connection.webhook_key or NOBODY
         if not hmac.compare_digest(key.encode(), expected.encode()):
             return self._answer(401)

@@ -1,6 +1,7 @@
 from . import gateway
 from . import diagnose
 from . import rules
+from . import geography
 from . import pairing
 from . import catalog
 from . import schema
@@ -19,6 +20,7 @@ from . import progress
 from . import pull
 from . import push
 from . import bulk
+from . import cascade
 from . import remember
 from . import preview
 from . import run

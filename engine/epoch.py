@@ -95,9 +95,7 @@ class IntegrationEpoch(models.AbstractModel):
             if error.name != "ObjectDoesNotExist":
                 return False
         # Gone: deleted by somebody, or not yet made in the state that was restored.
-        deleted = self.env["integration.inbox"]._deleted(
-            session.mapping, [checkpoint.top_row]
-        )
+        deleted = self._is_deleted(session)
         newest = self._newest(session)
         if newest and not deleted and int(newest.values[VERSION]) < known:
             return True
@@ -109,6 +107,16 @@ class IntegrationEpoch(models.AbstractModel):
             }
         )
         return False
+
+    @api.model
+    def _is_deleted(self, session):
+        """Whether Dataverse tells of the deletion of the newest row that was seen."""
+        inbox, row_id = self.env["integration.inbox"], session.checkpoint.top_row
+        if inbox._deleted(session.mapping, [row_id]):
+            return True
+        # It may have been deleted since the changes were read.
+        self.env["integration.engine.capture"]._capture_dataverse(session)
+        return bool(inbox._deleted(session.mapping, [row_id]))
 
     @api.model
     def _newest(self, session):

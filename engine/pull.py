@@ -34,10 +34,11 @@ REMOVALS = ("deactivate_odoo", "delete_odoo")
 # Seconds that a slice spends on writing; how many records that are is found out on the
 # way. Locking, reading, remembering and committing come on top, and cost nearly the
 # same for one record as for fifty: where they take longer than this, as much time goes
-# to writing as to them, but no more than FRAME_SECONDS. A single record cannot be cut:
-# a company whose address goes to three hundred contacts takes as long as Odoo takes.
+# to writing as to them, but no more than FRAME_SECONDS, so that nobody who saves waits
+# for more than some 50 ms. A single record cannot be cut: a company whose address goes
+# to three hundred contacts takes as long as Odoo takes.
 SLICE_SECONDS = 0.015
-FRAME_SECONDS = 0.5
+FRAME_SECONDS = 0.025
 FIRST_SLICE, LARGEST_SLICE = 8, 50
 # Milliseconds that we wait, while others may wait for us, for what a write changes
 # besides its record (the address of a company's contacts, say).

@@ -296,6 +296,7 @@ class IntegrationRun(models.AbstractModel):
         capture._observe(session, items)
         self.env["integration.engine.audit"]._find_answers(session, items)
         self.env["integration.engine.plan"]._plan(session, items)
+        self.env["integration.engine.cascade"]._spare(session, items)
         if session.preview:
             self.env["integration.engine.preview"]._imagine(session, items)
             session.out_of_time = not self._commit(session)

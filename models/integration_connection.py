@@ -9,8 +9,6 @@ from odoo import api, fields, models, tools
 from odoo.exceptions import AccessError, UserError, ValidationError
 from odoo.tools.misc import format_datetime
 
-from .words import WEBHOOK_HEADER
-
 _logger = logging.getLogger(__name__)
 
 # Microsoft's own clouds: worldwide, US government, China.
@@ -35,6 +33,8 @@ class IntegrationConnection(models.Model):
     _inherit = ["mail.thread", "mail.activity.mixin"]
     _check_company_auto = True
     _order = "name, id"
+    # The HTTP header that carries the key with which Dataverse calls.
+    _webhook_header = "X-Dataverse-Sync-Key"
 
     name = fields.Char(required=True, default="Dynamics 365 Sales")
     code = fields.Char(
@@ -612,7 +612,7 @@ class IntegrationConnection(models.Model):
         count = (
             self.env["integration.engine.webhooks"]
             .sudo()
-            ._subscribe(connection, url, WEBHOOK_HEADER, connection.webhook_key)
+            ._subscribe(connection, url, self._webhook_header, connection.webhook_key)
         )
         connection.webhook_on = True
         return self._notify(

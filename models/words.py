@@ -5,6 +5,3 @@ DIRECTIONS = [
     ("to_integration", "To Dataverse"),
     ("from_integration", "From Dataverse"),
 ]
-
-# The HTTP header that carries the key with which Dataverse calls.
-WEBHOOK_HEADER = "X-Dataverse-Sync-Key"

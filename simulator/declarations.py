@@ -9,6 +9,7 @@ those of the designer.
 
 from __future__ import annotations
 
+import math
 import re
 from decimal import Decimal
 from typing import Any
@@ -422,13 +423,20 @@ def _required(given: Json) -> str:
     return found if isinstance(found, str) else "None"
 
 
+# What is counted.
+_SIZES = {"MaxLength", "MaxSizeInKB", "Precision"}
+
+
 def _number(given: Json, name: str, usual: Any) -> Any:
     found = given.get(name)
     if found is None:
         return usual
     if isinstance(found, bool) or not isinstance(found, int | float | Decimal):
         raise errors.invalid_argument(f"'{found}' is no value for {name}.")
-    return int(found) if found == int(found) else float(found)
+    whole = math.isfinite(found) and found == int(found)
+    if name in _SIZES and not (whole and found >= 0) or not math.isfinite(found):
+        raise errors.invalid_argument(f"'{found}' is no value for {name}.")
+    return int(found) if whole else float(found)
 
 
 def _options(given: Json) -> list[list[Any]]:

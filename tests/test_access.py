@@ -86,7 +86,8 @@ OF_MANAGERS = {
         "action_try_filter",
     },
     "integration.field.mapping": {"action_options", "action_create_missing_records"},
-    "integration.sync.job": {"action_undo", "action_confirm"},
+    # Whoever started a run may stop it, too.
+    "integration.sync.job": {"action_undo", "action_confirm", "action_stop"},
 }
 # Opening a list reveals nothing: the list has access rights of its own.
 OPENS_A_LIST = {

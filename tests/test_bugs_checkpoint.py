@@ -138,17 +138,17 @@ class TestCheckpoints(DataverseCase):
         names = [f"Row {n}" for n in range(6)]
         for name in names:
             self.person.create("account", name=name)
-        pull = type(self.env["integration.engine.pull"])._pull
+        create = type(self.env["integration.engine.pull"])._create
         calls = iter(range(10))
 
         def crash(engine, session, items):
             if next(calls) == 1:
                 raise MemoryError("killed")
-            return pull(engine, session, items)
+            return create(engine, session, items)
 
         with (
             patch("odoo.addons.dataverse_sync.engine.run.CHUNK", 2),
-            patch.object(type(self.env["integration.engine.pull"]), "_pull", crash),
+            patch.object(type(self.env["integration.engine.pull"]), "_create", crash),
             self.assertLogs("odoo.addons.dataverse_sync.engine.run", "ERROR"),
         ):
             self.assertEqual(self.synchronize(self.customers)["state"], "failed")

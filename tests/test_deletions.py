@@ -44,6 +44,33 @@ class TestDeletions(DataverseCase):
         self.assertFalse(other.exists())
         self.assertQuiet()
 
+    def test_a_deleted_company_takes_no_contact_with_it(self):
+        """Dataverse would delete the contacts of an account with the account."""
+        (self.customers | self.contacts).deletion_policy = "delete"
+        company, account = self.pair()
+        other, other_row = self.pair("Other")
+        anna, bo = self.employee(company, "Anna Berg"), self.employee(company, "Bo Ek")
+        self.synchronize()
+        contacts = {p: self.coupled(p, self.contacts) for p in anna | bo}
+        company.with_context(active_test=False).unlink()
+        counters = self.synchronize(self.customers)
+        self.assertEqual(counters["deleted"], 0)
+        self.assertTrue(self.exists(account))
+        error = self.env["sync.error"].search([("external_id", "=", account)])
+        self.assertIn("2 rows in Dataverse still belong to it", error.message)
+        anna.parent_id = other
+        self.person.delete("contact", contacts[bo])
+        self.synchronize(self.contacts)
+        error.action_retry()
+        self.synchronize(self.customers)
+        self.assertFalse(self.exists(account))
+        self.assertEqual(
+            self.person.read("contact", contacts[anna], "parentcustomerid"),
+            {"parentcustomerid": f"account({other_row})"},
+        )
+        self.assertEqual(anna.exists(), anna)
+        self.assertQuiet()
+
     def test_uncouple_policy_leaves_the_survivor_alone(self):
         self.customers.deletion_policy = "uncouple"
         partner, row_id = self.pair()
@@ -203,6 +230,24 @@ class TestDeletions(DataverseCase):
         self.assertFalse(partner.active)
         self.assertTrue(kept.active)
         self.assertQuiet()
+
+    def test_a_row_that_may_not_be_read_is_not_deleted(self):
+        partner, row_id = self.pair()
+        self.simulator.rules(
+            "faults",
+            {
+                "in_batch": True,
+                "method": "GET",
+                "path": "^accounts",
+                "count": None,
+                "then": {"status": 403, "code": "0x80040220"},
+            },
+        )
+        self.env["integration.inbox"]._put_hints(self.customers, external_ids=[row_id])
+        self.synchronize(self.customers)
+        self.simulator.rules("faults")
+        self.assertTrue(partner.active)
+        self.assertEqual(self.coupled(partner), row_id)
 
     def test_absence_from_a_list_is_no_deletion(self):
         """sync-bugs 37, 53: what a list lacks is asked for, and may be there."""

@@ -1,5 +1,7 @@
 """Backups, copies and exchanged environments: nothing is written before a choice."""
 
+from unittest.mock import patch
+
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
@@ -138,6 +140,23 @@ class TestNotRestored(EpochCase):
         self.assertFalse(last.active)
         partner.phone = "7"
         self.assertEqual(self.synchronize(self.customers)["state"], "done")
+        self.assertQuiet()
+
+    def test_the_newest_row_is_deleted_during_the_run(self):
+        """After the changes were read, before anybody asked for the newest row."""
+        partner, _row = self.pair("Kept")
+        last, last_row = self.pair("Last")
+        partner.phone = "7"
+        epoch = self.env.registry["integration.engine.epoch"]
+        check = epoch._check
+
+        def deleted_before(engine, session):
+            self.person.delete("account", last_row)
+            return check(engine, session)
+
+        with patch.object(epoch, "_check", deleted_before):
+            self.assertEqual(self.synchronize(self.customers)["state"], "done")
+        self.assertFalse(last.active)
         self.assertQuiet()
 
     def test_the_newest_row_is_deleted_before_the_nightly_compare(self):

@@ -4,7 +4,7 @@ from unittest.mock import patch
 
 from odoo import fields
 from odoo.exceptions import UserError, ValidationError
-from odoo.tests import tagged
+from odoo.tests import new_test_user, tagged
 
 from .common import DataverseCase
 
@@ -71,6 +71,21 @@ class TestPrivileges(ErrorCase):
         self.assertEqual(error.state, "retrying")
         self.run_scheduled()
         self.assertEqual(error.state, "resolved")
+
+    def test_the_synchronization_user_works_with_own_rights(self):
+        """I17: what this user may not write in Odoo is told, and not written."""
+        partner, row_id = self.pair(telephone1="1")
+        robot = new_test_user(self.env, "robot", "base.group_user")
+        self.connection.user_id = robot
+        self.person.write("account", row_id, telephone1="2")
+        self.synchronize(self.customers)
+        self.assertEqual(partner.phone, "1")
+        self.assertError("permanent", "'Acme'", res_id=partner.id)
+        robot.group_ids += self.env.ref("base.group_partner_manager")
+        self.errors().action_retry()
+        self.synchronize(self.customers)
+        self.assertEqual(partner.phone, "2")
+        self.assertEqual(partner.write_uid, robot)
 
     def test_rows_that_became_invisible_are_not_deleted(self):
         """Absence from a list proves nothing."""
@@ -360,6 +375,29 @@ class TestValues(ErrorCase):
             partner, [{"city": "Deep", "country_id": self.env.ref("base.dk").id}]
         )
         self.assertQuiet()
+
+    def test_countries_that_change(self):
+        """Countries are known by heart; a new name counts at once."""
+        germany = self.env.ref("base.de")
+        for text in ("Germany", "Teutonia", "Newland"):
+            self.person.create("account", name=text, address1_country=text)
+        self.synchronize(self.customers)
+        found = self.env["res.partner"].search(
+            [("name", "in", ["Teutonia", "Newland"])]
+        )
+        self.assertFalse(found.country_id)
+        germany.name = "Teutonia"
+        new = self.env["res.country"].create({"name": "Newland", "code": "QX"})
+        self.env["sync.error"].search([("state", "=", "open")]).action_retry()
+        self.synchronize(self.customers)
+        self.assertEqual(found.country_id, germany | new)
+        self.env["res.partner"].search([("name", "=", "Newland")]).country_id = False
+        self.synchronize(self.customers)
+        new.unlink()
+        self.person.create("account", name="Late", address1_country="Newland")
+        self.synchronize(self.customers)
+        late = self.env["res.partner"].search([("name", "=", "Late")])
+        self.assertFalse(late.country_id)
 
     def test_unknown_state(self):
         row_id = self.person.create(
@@ -697,6 +735,18 @@ class TestTroubles(ErrorCase):
             self.person.read("account", reserved, "telephone1"), {"telephone1": "1"}
         )
         self.assertQuiet()
+
+    def test_an_answer_that_is_missing_in_the_batch_is_no_refusal(self):
+        company = self.company()
+        self.faults({"path": r"^\$batch", "then": {"parts": "missing"}})
+        self.run_scheduled()
+        self.assertEqual(self.creations(), 1)
+        self.assertError("transient", "'Acme'", res_id=company.id)
+        reserved = self.coupled(company)
+        self.assertTrue(reserved)
+        self.faults()
+        self.run_scheduled()
+        self.assertEqual(list(self.person.all("account")), [reserved])
 
     def test_a_row_that_was_made_and_deleted_is_not_made_again(self):
         """The lost create arrived; by the next run somebody had deleted its row."""

@@ -6,7 +6,6 @@ from odoo.exceptions import UserError
 from odoo.tests import HttpCase, tagged
 
 from ..controllers import webhook
-from ..models.words import WEBHOOK_HEADER
 from .common import DataverseCase
 
 
@@ -40,7 +39,7 @@ class TestWebhook(DataverseCase, HttpCase):
         }
 
     def call(self, code="test", key=None):
-        headers = {} if key is None else {WEBHOOK_HEADER: key}
+        headers = {} if key is None else {self.connection._webhook_header: key}
         return self.url_open(
             f"/dataverse_sync/webhook/{code}", data="{}", headers=headers
         ).status_code
@@ -87,6 +86,7 @@ class TestWebhook(DataverseCase, HttpCase):
         self.assertEqual(self.wake_ups(), before + 1)
 
     def test_wrong_key_and_unknown_connection_look_the_same(self):
+        """sync-bugs 74: also with keys of other lengths."""
         self.connection.action_register_webhook()
         before = self.wake_ups()
         self.assertEqual(self.call(key="wrong"), 401)

@@ -28,9 +28,13 @@ SETTINGS = (
 )
 NONE = -1
 SENT = r"after POST \$batch in (push|bulk)\..*"
+EVERYTHING = tuple(DEEDS)
+NEWS = ("update_in_dataverse", "create_in_dataverse", "delete_in_dataverse")
 # Where a design, ours or one that looks right, has once lost something: settings, the
-# first point whose name matches, what happens there, what people do next.
+# first point whose name matches, what happens there, what people do next, and what
+# they did before.
 GONE_WRONG = (
+    (SETTINGS[0], r"before inbox\._put_rows", "SIGKILL", "rest", NEWS),
     (SETTINGS[0], r"before inbox\._put_rows", "SIGKILL", "rest"),
     (SETTINGS[0], r"after commit in capture\._follow", "SIGKILL", "rest"),
     (SETTINGS[0], r"before pull\._write", "edit in Odoo", "rest"),
@@ -83,6 +87,8 @@ def main(world: World, seconds: float, seed: int, kills: int = 0) -> None:
                 seed=seed,
                 history=f"{case}\npoint {case.point} of {len(labels)}: {label}",
             )
+        if kills and violations:
+            break  # a sample has failed
     tell(sys.stdout, count={"labelled points": len(seen)})
 
 
@@ -93,22 +99,21 @@ def _cases(
 
     What has gone wrong before comes first.
     """
-    everything = tuple(DEEDS)
-    for settings in SETTINGS:
-        known[settings, everything] = _undisturbed(world, settings, everything)
-    before = []
-    for settings, label, how, then in GONE_WRONG:
-        labels = known[settings, everything][0]
+    for settings, label, how, then, *deeds in GONE_WRONG:
+        history = settings, deeds[0] if deeds else EVERYTHING
+        if history not in known:
+            known[history] = _undisturbed(world, *history)
+        labels = known[history][0]
         point = next(i for i, name in enumerate(labels) if re.fullmatch(label, name))
-        before.append(Case(settings, everything, point, how, then))
-    yield from before
-    todo = [
-        case
-        for settings in SETTINGS
-        for case in _of(settings, everything, known[settings, everything][0])
-    ]
+        yield Case(*history, point, how, then)
+    todo = []
+    for settings in SETTINGS:
+        history = settings, EVERYTHING
+        if history not in known:
+            known[history] = _undisturbed(world, *history)
+        todo += _of(*history, known[history][0])
     if kills:
-        yield from todo[:: max(len(todo) // max(kills - len(before), 1), 1)]
+        yield from todo[:: max(len(todo) // max(kills - len(GONE_WRONG), 1), 1)]
         return
     draw.shuffle(todo)
     yield from todo

@@ -64,7 +64,8 @@ class Policies:
 
 @dataclass
 class Coupling:
-    """`reserved`: the values of a create of which nobody knows whether it arrived."""
+    """`reserved`: the values of a create of which nobody knows whether it arrived;
+    `version`: of the row, while it is as in the base."""
 
     res_id: int
     guid: int
@@ -160,7 +161,9 @@ class World:
             if row[name] is not None:
                 self.written[row[name].lower()] = row["born"]
                 self.origin[row[name].lower()] = side
-        self.unseen.add((side, row["born"]))
+        # What became of a create is always found out, with the values that were sent.
+        if names:
+            self.unseen.add((side, row["born"]))
         if (OTHER[side], row["born"]) in self.deleted:
             self.excused.add((OTHER[side], row["born"]))
 
@@ -328,7 +331,9 @@ class World:
 
     def decide(self, coupling: Coupling) -> Iterator[str]:
         """Three states on each side, one decision, its act, and the new base."""
-        if coupling.state != "coupled" and coupling.guid not in self.seen_rows:
+        # Without a version the row is not as in the base: a drift, for instance.
+        known = coupling.state == "coupled" and coupling.version is not None
+        if not known and coupling.guid not in self.seen_rows:
             yield "before reading"
             self.seen_rows[coupling.guid] = self._row(coupling.guid)
         observed = self.sides[ODOO].rows.get(coupling.res_id)
@@ -441,7 +446,8 @@ class World:
             self._log_losers(plan, DATAVERSE)
             yield "written"
         coupling.base = plan.base_after(coupling.base, odoo_read, dataverse_read)
-        coupling.version = version
+        agreed = coupling.base.describes(GROUPS, DATAVERSE, dataverse_read or row)
+        coupling.version = version if agreed else None
         coupling.state = "conflict" if plan.conflicts else "coupled"
         if plan.drift:
             coupling.state = "error"

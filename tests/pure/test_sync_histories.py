@@ -82,6 +82,15 @@ def test_no_history_breaks_a_promise(data):
     play(data)
 
 
+def test_a_drift_that_is_kept_and_then_overwritten_is_logged():
+    """I1: what the receiving side has of its own is read before it is written over."""
+    world = World(Policies("to_integration", drift="keep"))
+    edit, other = ("write_odoo", 0, 0), ("write_dataverse", 0, 0)
+    run = ("synchronize", 0, 0)
+    world.play([("create_odoo", 0, 0), run, other, run, edit])
+    assert world.log == {"v3"}
+
+
 @seeded
 @many(EXAMPLES // 10)
 @given(st.binary(min_size=3, max_size=51), st.integers(1, 9))

@@ -64,14 +64,14 @@ def play(env, *, first_seed, seconds, histories, steps, broken=None) -> None:
         with mistake:
             while number < histories and time.monotonic() < end:
                 chunk = first_seed + number // CHUNK
-                _chunk(chunk, min(CHUNK, histories - number), steps)
+                _chunk(chunk, min(CHUNK, histories - number), steps, not broken)
                 number += CHUNK
     finally:
         world.close()
 
 
-def _chunk(number: int, histories: int, steps: int) -> None:
-    """Play one chunk; a failure is shrunk and told."""
+def _chunk(number: int, histories: int, steps: int, shrink: bool) -> None:
+    """Play one chunk; a failure is told, made shorter before if `shrink`."""
     played = [0]
 
     class Chunk(Histories):
@@ -93,7 +93,7 @@ def _chunk(number: int, histories: int, steps: int) -> None:
                 database=None,
                 verbosity=Verbosity.quiet,
                 suppress_health_check=list(HealthCheck),
-                phases=[Phase.generate, Phase.shrink],
+                phases=[Phase.generate] + [Phase.shrink] * shrink,
             ),
         )
     except BaseException as error:

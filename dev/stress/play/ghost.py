@@ -1,20 +1,32 @@
 """What people did and could see, and the promises that follow from it.
 
-The ghost never asks the engine. Only for three promises it looks into the addon's
+The ghost never asks the engine. Only for five promises it looks into the addon's
 tables: that no two couplings share a record and coupled records belong together (I3),
-that what lost is kept in the conflict log (I1), and that secrets are nowhere (I20).
+that what lost is kept in the conflict log (I1), that no change stands before the
+position of the change link and nowhere else (I11), that what counts as agreed was
+there (I12), and that secrets are nowhere (I20).
 The numbers of the promises are those of the project's list of invariants:
 
 I1 no lost update; I2 no invention; I3 no duplicates; I4 no resurrection; I5 no blind
-delete; I6 convergence; I7 idempotence; I12 a truthful base; I13 bounded traffic; I14 no
-harm to users; I20 secrecy.
+delete; I6 convergence; I7 idempotence; I11 a safe position; I12 a truthful base; I13
+bounded traffic; I14 no harm to users; I20 secrecy.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from .world import DATAVERSE, ODOO, OTHER, TOKEN, Broken, Card, World
+from .world import (
+    COLUMNS,
+    DATAVERSE,
+    ODOO,
+    OTHER,
+    TOKEN,
+    Broken,
+    Card,
+    World,
+    token,
+)
 
 # Texts of the addon in which nothing secret may ever stand.
 TEXTS = {
@@ -31,7 +43,8 @@ class Ghost:
 
     `seen_over`: tokens that somebody who could see them replaced, so that they need not
     be anywhere; `deleted`, `archived`: `(side, birth)` of what people deleted or
-    archived; `excused`: of what may come back, as its deleter had not seen everything.
+    archived; `removals`: all that was ever deleted; `excused`: what may come back,
+    as its deleter had not seen everything.
     """
 
     def __init__(self, world: World) -> None:
@@ -40,7 +53,9 @@ class Ghost:
         self.origin: dict[str, str] = {}
         self.seen_over: set[str] = set()
         self.births: set[str] = set()
+        self.born: dict[Any, str] = {}  # the births of all keys ever seen
         self.deleted: set[tuple[str, str]] = set()
+        self.removals: set[tuple[str, str]] = set()
         self.archived: set[tuple[str, str]] = set()
         self.excused: set[tuple[str, str]] = set()
         self.merged: set[str] = set()
@@ -85,6 +100,7 @@ class Ghost:
     def removed(self, side: str, card: Card) -> None:
         """Somebody looked at a record and deleted it."""
         self.deleted.add((side, card.birth))
+        self.removals.add((side, card.birth))
         self.user_keys.add((side, card.key))
         visible = set(card.values.values())
         living = {
@@ -97,6 +113,27 @@ class Ghost:
         if living - visible or card.birth in unseen:
             self.excused.add((side, card.birth))
         self.seen_over |= visible
+
+    def restored(self, side: str, birth: str, values: dict[str, str]) -> None:
+        """Somebody took a record out of the bin: the other side's may return too."""
+        self.deleted.discard((side, birth))
+        self.excused.add((OTHER[side], birth))
+        self._wrote(side, birth, values)
+
+    def undone(self, cards: list[Card], births: set[str], tokens: set[str]) -> None:
+        """Somebody puts back what a run wrote.
+
+        :param cards: what may be archived by it
+        :param tokens: what may vanish by it
+        """
+        self.seen_over |= tokens
+        for side in OTHER:
+            self.user_keys |= {(side, card.key) for card in cards}
+            for birth in births:
+                self.excused.add((side, birth))
+                self.archived.add((side, birth))
+                self.removals.add((side, birth))
+                self.touched(side, birth)
 
     def decided(self, cards: list[Card]) -> None:
         """Somebody looked at both sides of a conflict and chose one of them."""
@@ -114,19 +151,26 @@ class Ghost:
     def watch(self) -> dict[str, dict[Any, Card]]:
         """Both sides as they are now, to be given to `check_step`."""
         self.user_keys = set()
-        return {side: self.world.cards(side) for side in OTHER}
+        return self._look()
+
+    def _look(self) -> dict[str, dict[Any, Card]]:
+        sides = {side: self.world.cards(side) for side in OTHER}
+        for cards in sides.values():
+            self.born |= {key: card.birth for key, card in cards.items()}
+        return sides
 
     def check_step(self, before: dict[str, dict[Any, Card]]) -> None:
         """What must hold after each run.
 
         :param before: both sides before it
         """
-        after = {side: self.world.cards(side) for side in OTHER}
+        after = self._look()
         for side, cards in after.items():
             self._check_duplicates(side, cards)
             self._check_inventions(side, cards)
             self._check_vanished(side, before[side], cards)
         self._check_couplings(after)
+        self._check_bases(after)
         self._check_secrets()
 
     def _check_duplicates(self, side: str, cards: dict[Any, Card]) -> None:
@@ -156,12 +200,12 @@ class Ghost:
                 continue
             source = (OTHER[side], card.birth)
             if key not in after:
-                if source not in self.deleted or not (
-                    {"delete"} & self.deletion_policies
+                if source not in self.removals or (
+                    "delete" not in self.deletion_policies
                 ):
                     raise Broken(f"I5 {card} in {side} was deleted, and by nobody")
             elif card.active and not after[key].active:
-                removed = source in self.deleted and (
+                removed = source in self.removals and (
                     "deactivate" in self.deletion_policies
                 )
                 if not removed and source not in self.archived:
@@ -182,6 +226,42 @@ class Ghost:
                 " WHERE c.reserved IS NULL ORDER BY c.id"
             )
             return cr.fetchall()
+
+    def _check_bases(self, cards: dict[str, dict[Any, Card]]) -> None:
+        """What is agreed was written once; what is newer is known to be newer."""
+        with self.world.cursor() as cr:
+            cr.execute(
+                "SELECT m.integration_table, c.external_id, c.base, c.etag, c.state,"
+                " substring(p.delta_link from 'deltatoken=(\\d+)'), EXISTS ("
+                "   SELECT FROM integration_inbox i WHERE i.mapping_id = m.id"
+                "   AND i.external_id = c.external_id)"
+                " FROM integration_coupling c"
+                " JOIN integration_table_mapping m ON m.id = c.mapping_id"
+                " JOIN integration_checkpoint p ON p.mapping_id = m.id"
+                " WHERE c.reserved IS NULL AND c.base IS NOT NULL ORDER BY c.id"
+            )
+            rows = cr.fetchall()
+        for table, guid, base, etag, state, position, waits in rows:
+            agreed = base.get("dataverse") or {}
+            for side, names in (
+                (base.get("odoo") or {}, COLUMNS[table]),
+                (agreed, COLUMNS[table].values()),
+            ):
+                invented = {token(side.get(name)) for name in names} - {""}
+                if invented - self.written.keys():
+                    raise Broken(f"I12 {invented} is agreed, and nobody wrote it")
+            card = cards[DATAVERSE].get(guid)
+            version = self.world.versions.get(guid, 0)
+            if not (card and etag and position) or state != "coupled" or waits:
+                continue
+            for field, column in COLUMNS[table].items():
+                if column not in agreed or version > int(position):
+                    continue
+                if token(agreed[column]) != card.values[field]:
+                    raise Broken(
+                        f"I11 {field} of {card} is not as agreed ({agreed[column]}),"
+                        f" was changed before {position}, and nothing waits for it"
+                    )
 
     def _check_secrets(self) -> None:
         secret = self.world.simulator.info["client_secret"]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from odoo.exceptions import UserError
 
 from .ghost import Ghost
 from .people import Deed, People
-from .world import DATAVERSE, FAULTS, ODOO, World
+from .world import DATAVERSE, FAULTS, ODOO, TOKEN, Broken, World
 
 DIRECTIONS = ["bidirectional", "to_integration", "from_integration"]
 CONFLICTS = ["manual", "send", "get"]
@@ -23,13 +25,15 @@ PLUG_INS = {
 }
 
 BOTH = ("account", "contact")
+# More than the engine sends as one batch (engine/bulk.py).
+MANY = 45
 
 _KINDS = [
     *("create_company", "create_company", "create_contact"),
     *("write_one",) * 6,
     *("write_group", "write_group", "write_same", "write_and_revert"),
     *("empty", "write_sql"),
-    *("archive", "delete", "delete_sql", "move", "leave_filter"),
+    *("archive", "delete", "delete_sql", "move", "leave_filter", "restore"),
 ]
 _NUMBERS = st.integers(0, 7)
 DEEDS = st.builds(
@@ -64,6 +68,7 @@ class Histories(RuleBasedStateMachine):
         self.ghost = Ghost(self.world)
         self.people = People(self.world, self.ghost)
         self.started = False
+        self.import_side = None
 
     @property
     def told(self) -> str:
@@ -77,10 +82,14 @@ class Histories(RuleBasedStateMachine):
         drift=st.sampled_from(DRIFTS),
         fault_rate=st.sampled_from(list(_MOST_FAULTS)),
         plug_ins=st.sampled_from(list(PLUG_INS)),
+        import_side=st.sampled_from([None] * 14 + [ODOO, DATAVERSE]),
     )
-    def begin(self, direction, conflict, deletion, drift, fault_rate, plug_ins):
+    def begin(
+        self, direction, conflict, deletion, drift, fault_rate, plug_ins, import_side
+    ):
         """An administrator sets everything up."""
         self.fault_rate = fault_rate
+        self.import_side = import_side
         self.plug_ins = plug_ins
         self._tell(
             f"{direction}, {conflict}, {deletion}, {drift}, {fault_rate} %, {plug_ins}"
@@ -233,6 +242,59 @@ class Histories(RuleBasedStateMachine):
 
         self._as_administrator(uncouple)
 
+    @precondition(lambda self: self.import_side)
+    @rule()
+    def import_many(self):
+        """Once in a few histories, and once in them: many records at once."""
+        type(self).steps += 1
+        self.people.create_many(self.import_side, MANY)
+        self.import_side = None
+
+    @rule(tables=st.sampled_from(BOTH), trouble=TROUBLE)
+    def dry_run(self, tables, trouble):
+        """Somebody asks what the next run would do: nothing changes."""
+        self._tell(f"a preview of {tables}")
+        before = self.ghost.watch()
+        self._run([tables], [], trouble, run=self._preview)
+        if self.ghost.watch() != before:
+            raise Broken("I16 a preview changed something")
+
+    def _preview(self, mapping):
+        try:
+            mapping.action_preview()
+        except UserError as error:
+            self._tell(f"    refused: {error}")
+
+    @rule(latest=st.integers(1, 6), table=st.sampled_from(BOTH), inside=INSIDE)
+    def undo(self, latest, table, inside):
+        """Somebody puts back the latest changes that runs made."""
+
+        def changes(mapping):
+            return mapping.env["integration.change"].search(
+                [("mapping_id", "=", mapping.id), ("state", "in", ("done", "left"))],
+                limit=latest,
+            )
+
+        def undo(mapping):
+            found = changes(mapping)
+            wizard = mapping.env["integration.undo.wizard"]
+            try:
+                wizard.browse(found.action_undo()["res_id"]).action_undo()
+            except UserError as error:
+                self._tell(f"    refused: {error}")
+
+        with self.world.environment() as env:
+            mapping = env["integration.table.mapping"].browse(
+                self.world.mapping_ids[table]
+            )
+            found = changes(mapping)
+            keys = {*found.mapped("res_id"), *found.mapped("external_id")}
+            texts = str(found.sudo().mapped("after"))
+        if not keys:
+            return
+        self._tell(f"the latest {latest} changes of {table} are undone")
+        self._run([table], inside, [], run=undo, undone=(keys, texts))
+
     # -- the end ----------------------------------------------------------------------
 
     def teardown(self):
@@ -249,7 +311,12 @@ class Histories(RuleBasedStateMachine):
         for deed in deeds:
             self.people.do(deed)
 
-    def _run(self, tables, inside, trouble, *, second=False, run=None):
+    def _run(self, tables, inside, trouble, *, second=False, run=None, undone=None):
+        """
+        :param run: as of `World.synchronize`
+        :param undone: keys of the records of which changes are undone, and all that
+            they wrote
+        """
         type(self).steps += 1
         moments = {}
         for moment, deed in inside:
@@ -263,6 +330,8 @@ class Histories(RuleBasedStateMachine):
         faults = dict(trouble[: _MOST_FAULTS[self.fault_rate]])
         self._tell(f"run of {', '.join(tables)}; {faults or 'nothing goes wrong'}:")
         before = self.ghost.watch()
+        if undone:
+            self._expect_undone(before, *undone)
         counters = self.world.synchronize(tables, moments, faults, run)
         self._tell(
             "    "
@@ -271,6 +340,18 @@ class Histories(RuleBasedStateMachine):
         self.ghost.check_step(before)
         if not inside and not faults and counters.get("state") == "done":
             self.ghost.settled()
+
+    def _expect_undone(self, cards, keys, texts):
+        """The records, and those that they are coupled to, may be put back."""
+        births = {self.ghost.born[key] for key in keys & self.ghost.born.keys()}
+        concerned = [
+            card
+            for side in cards.values()
+            for card in side.values()
+            if card.birth in births
+        ]
+        tokens = set(TOKEN.findall(texts))
+        self.ghost.undone(concerned, births, tokens)
 
     def _configure(self, **vals):
         if "deletion_policy" in vals:

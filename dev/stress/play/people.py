@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from odoo.addons.dataverse_sync import dataverse
+
 from .ghost import Ghost
 from .world import COLUMNS, DATAVERSE, ODOO, PARENT, Card, Refused, World
 
@@ -32,12 +34,13 @@ class People:
         self.ghost = ghost
         self.told: list[str] = []
         self._tokens = 0
+        self._bin: dict[str, Card] = {}  # rows that can be restored
 
     def do(self, deed: Deed) -> None:
         """Do it, if there is anything to do it to."""
         act = getattr(self, deed.kind)
         cards = list(self.world.cards(deed.side).values())
-        if not cards and not deed.kind.startswith("create"):
+        if not cards and not deed.kind.startswith(("create", "restore")):
             return
         card = cards[deed.who % len(cards)] if cards else None
         try:
@@ -152,6 +155,35 @@ class People:
             lambda person: person.write(card.table, card.key, **vals)
         )
 
+    def create_many(self, side: str, number: int) -> None:
+        """Somebody imports a file of companies."""
+        births = [self._token() for _ in range(number)]
+        names = {birth: self._token() for birth in births}
+        if side == ODOO:
+            vals = [
+                {
+                    "name": f"v{names[birth]}",
+                    "comment": f"born {birth} account",
+                    "is_company": True,
+                }
+                for birth in births
+            ]
+            self.world.in_odoo(lambda env: env["res.partner"].create(vals) and None)
+        else:
+            self.world.in_dataverse(
+                lambda person: [
+                    person.create(
+                        "account",
+                        name=f"v{names[birth]}",
+                        description=f"born {birth} account",
+                    )
+                    for birth in births
+                ]
+            )
+        for birth in births:
+            self.ghost.created(side, birth, {"name": names[birth]})
+        self.told.append(f"    {number} companies are imported in {side}")
+
     # -- the life of records ----------------------------------------------------------
 
     def archive(self, deed: Deed, card: Card, _cards: list[Card]) -> str:
@@ -180,12 +212,44 @@ class People:
         )
         return self._deleted(ODOO, cards)
 
+    def restore(self, deed: Deed, _card: Card | None, cards: list[Card]) -> str:
+        """A row leaves Dataverse's recycle bin, under the GUID that it had."""
+        if deed.side == ODOO:
+            return "no bin there"
+        there = {card.birth for card in cards}
+        # What the deletion policy makes anew nobody restores besides.
+        found = [
+            card
+            for card in self._bin.values()
+            if card.birth not in there
+            and card.table == "account"
+            and (DATAVERSE, card.birth) not in self.ghost.excused
+            and "restore" not in self.ghost.deletion_policies
+        ]
+        if not found:
+            return "nothing to restore"
+        card = found[deed.who % len(found)]
+        values = {"name": self._token(), "phone": self._token()}
+        columns = COLUMNS[card.table]
+        row = {columns[name]: f"v{value}" for name, value in values.items()}
+        row["description"] = f"born {card.birth} {card.table}"
+        self.world.in_dataverse(
+            lambda person: person._do(
+                dataverse.batch.create(person._table(card.table), card.key, row)
+            )
+        )
+        del self._bin[card.key]
+        self.ghost.restored(DATAVERSE, card.birth, values)
+        return f"{card.birth} {values}"
+
     def _deleted(self, side: str, before: list[Card]) -> str:
         """Others may be deleted along with a record, or lose their company."""
         after = self.world.cards(side)
         for card in before:
             if card.key not in after:
                 self.ghost.removed(side, card)
+                if side == DATAVERSE:
+                    self._bin[card.key] = card
             elif card != after[card.key]:
                 self.ghost.touched(side, card.birth)
         return ", ".join(card.birth for card in before if card.key not in after)

@@ -75,6 +75,7 @@ FAULTS = {
 # What the addon keeps about a history, children first.
 KEPT = (
     "sync_error",
+    "integration_change",
     "integration_conflict",
     "integration_inbox",
     "integration_journal",
@@ -132,8 +133,6 @@ class World:
         self._connect()
         with self.cursor() as cr:
             self._pristine = self._saved(cr)
-            # Nobody writes states here, and each run would read thousands of them.
-            cr.execute("DELETE FROM res_country_state")
             cr.execute("SELECT max(id) FROM res_partner")
             (self.first_id,) = cr.fetchone()
 
@@ -214,7 +213,7 @@ class World:
         draw = random.Random(seed)
         uuid.uuid4 = lambda: uuid.UUID(int=draw.getrandbits(128), version=4)
         self.running = self._occupied = False
-        self.inside, self.faults = {}, {}
+        self.inside, self.faults, self.versions = {}, {}, {}
         self.trace = hashlib.sha256()
         self.sent = self.requests = 0
         self.simulator.control("POST", "reset")
@@ -239,7 +238,7 @@ class World:
         """What the histories change of the setup."""
         saved = {}
         for table, names in {
-            "integration_connection": "state, state_reason, paused_until",
+            "integration_connection": "state, state_reason, safe_mode, paused_until",
             "integration_table_mapping": "direction, update_conflict_policy,"
             " deletion_policy, drift_policy, initial_policy, synch_only_coupled",
             "integration_field_mapping": "enabled, direction",
@@ -374,12 +373,15 @@ class World:
         return cards
 
     def _dataverse_cards(self) -> dict[str, Card]:
-        cards = {}
+        """As a side effect `versions` are those of the rows."""
+        cards, self.versions = {}, {}
         for table, columns in COLUMNS.items():
             rows = self.person.all(
-                table, "description", "statecode", PARENT[table], *columns.values()
+                *(table, "description", "statecode", "versionnumber", PARENT[table]),
+                *columns.values(),
             )
             for key, row in sorted(rows.items()):
+                self.versions[key] = int(row["versionnumber"])
                 parent = row[PARENT[table]]
                 parent = re.search(r"[0-9a-f-]{36}", str(parent or ""))
                 cards[key] = Card(
