@@ -196,6 +196,43 @@ tours.add("dataverse_sync_match", {
     ],
 });
 
+tours.add("dataverse_sync_match_all", {
+    steps: () => [
+        { trigger: "button[name=action_match_based_coupling]", run: "click" },
+        { trigger: ".modal button[name=action_preview]:visible", run: "click" },
+        {
+            content: "a similar name says how similar it is",
+            trigger: ".modal tr.o_data_row:contains(Zelbergvni Trading):contains(%)",
+        },
+        {
+            content: "look at all that was found",
+            trigger: ".modal footer button[name=action_open_lines]",
+            run: "click",
+        },
+        {
+            content: "it is grouped by result",
+            trigger: ".o_list_view .o_group_header:contains(Matched)",
+            run: "click",
+        },
+        {
+            content: "leave one pair out, here too",
+            trigger: ".o_data_row:contains(Nordisk Film) .o_list_record_selector input",
+            run: "click",
+        },
+        { trigger: ".o_control_panel button[name=action_untick]", run: "click" },
+        {
+            trigger:
+                ".o_data_row:contains(Nordisk Film) .o_boolean_toggle input:not(:checked)",
+        },
+        { trigger: "button[name=action_back]", run: "click" },
+        {
+            content: "the window shows the same",
+            trigger:
+                ".modal tr.o_data_row:contains(Nordisk Film) .o_boolean_toggle input:not(:checked)",
+        },
+    ],
+});
+
 const openCause = (text) => ({
     content: "equal errors are one line: open it",
     trigger: `.o_group_header:contains("${text}")`,
