@@ -98,18 +98,20 @@ class IntegrationMatchWizard(models.TransientModel):
             for number, rows in enumerate(
                 dict(sorted(keys.grouped("match_priority").items())).values(), 1
             ):
-                names = (
+                names = " + ".join(
                     model._fields[row.field_name]._description_string(self.env)
-                    + (f" ({how[row.match_by]})" if row.match_by != "text" else "")
+                    + (
+                        f" ({how[row.match_by]})"
+                        if row.match_by not in ("text", "similar")
+                        else ""
+                    )
                     for row in rows
                 )
-                lines.append(
-                    self.env._(
-                        "%(number)s. same %(fields)s",
-                        number=number,
-                        fields=" + ".join(names),
-                    )
-                )
+                if "similar" in rows.mapped("match_by"):
+                    line = self.env._("%(number)s. similar %(fields)s")
+                else:
+                    line = self.env._("%(number)s. same %(fields)s")
+                lines.append(line % {"number": number, "fields": names})
             wizard.criteria = "\n".join(lines)
 
     @api.depends("state")
