@@ -254,7 +254,7 @@ class IntegrationMatchWizard(models.TransientModel):
             raise UserError(job.message)
         return self.mapping_id.connection_id._notify(
             self.env._("Match-Based Coupling"),
-            self._result(),
+            job.message if job.state == "held" else self._result(),
             "warning" if job.state != "done" else "success",
         )
 
@@ -289,7 +289,7 @@ class IntegrationMatchWizard(models.TransientModel):
         )
         if not lines.search_count(self._waiting(), limit=1):
             self.write({"state": "done", "message": self._result()})
-        elif job.state != "done":
+        elif job.state not in ("done", "partial"):
             # Stopped, or refused: what is left can be looked at and started again.
             self.write({"state": "preview", "message": job.message})
         return job
