@@ -20,7 +20,7 @@ WIRE = {"requests", "msal", "urllib3", "cryptography"}
 # Odoo, and what its own models are built on.
 ODOO = {"odoo", "psycopg2", "babel", "dateutil", "lxml", "markupsafe", "pytz"}
 # What some transformation rules use when it is installed.
-VALUES = {"phonenumbers", "regex"}
+VALUES = {"phonenumbers", "rapidfuzz", "regex"}
 NETWORK = {"asyncio", "http.client", "smtplib", "socket", "ssl", "urllib.request"}
 
 

@@ -15,14 +15,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from . import database, environment, say, server, table
-from .paths import LOCAL
+from . import database, environment, process, python_env, say, server, table
+from .paths import LOCAL, ROOT
 from .remote import Dataverse
 
 RESULT = LOCAL / "bench.json"
 IN_ODOO = Path(__file__).with_name("bench_odoo.py")
 ROUNDS = 3  # the median of so many
 PEOPLE = 2  # who save while a run writes
+MATCHED = 100_000  # records of each side that are matched
 
 
 class Measure(NamedTuple):
@@ -50,9 +51,10 @@ def run(n: int = 10_000) -> int:
         database.clone_with_addon(template, fresh)
         try:
             rounds = [_round(fresh, n, number) for number in range(1, ROUNDS + 1)]
+            matching = _matching(fresh, n)
         finally:
             database.drop(fresh)
-    measures = _measures(rounds, n)
+    measures = _measures(rounds, n) + _measures_of_matching(matching, n)
     RESULT.write_text(
         json.dumps(
             {
@@ -60,6 +62,7 @@ def run(n: int = 10_000) -> int:
                 "machine": f"{platform.machine()}, Python {platform.python_version()}",
                 "measures": [m._asdict() | {"met": m.met} for m in measures],
                 "rounds": rounds,
+                "matching": matching,
             },
             indent=2,
         )
@@ -111,6 +114,30 @@ def _round(fresh: str, n: int, number: int) -> dict[str, Any]:
     _check(pulled["quiet"]["counters"], 0)
     _check(pushed["counters"], n)
     return {"pull": pulled, "bare": bare, "push": pushed, "updates": updates}
+
+
+def _matching(fresh: str, n: int) -> dict[str, Any]:
+    """Matching by three criteria, one of them similar names.
+
+    :return: ``brain``: of very many records, see `bench_match`; ``wizard``: of n with
+        everything around it
+    """
+    with say.step(f"matching {MATCHED} records with as many"):
+        brain = json.loads(
+            process.run(python_env.PYTHON, "-m", "dev.bench_match", MATCHED, cwd=ROOT)
+        )
+    name = database.named("bench_matching")
+    database.clone(fresh, name)
+    try:
+        with (
+            server.simulator(accounts=n, contacts=0) as announced,
+            say.step(f"match-based coupling of {n} companies"),
+        ):
+            conf = server.trusting(announced)
+            wizard = _in_odoo(name, "match", conf, announced=announced, n=n)
+    finally:
+        database.drop(name)
+    return {"brain": brain, "wizard": wizard}
 
 
 def _updates(fresh: str, n: int, number: int) -> dict[str, Any]:
@@ -335,5 +362,43 @@ def _measures(rounds: list[dict[str, Any]], n: int) -> list[Measure]:
             median(lambda r: r["pull"]["quiet"]["cpu_seconds"] * 1000),
             "ms",
             50.0,
+        ),
+    ]
+
+
+def _measures_of_matching(matching: dict[str, Any], n: int) -> list[Measure]:
+    brain, wizard = matching["brain"], matching["wizard"]
+    what = f"match {MATCHED} with {MATCHED} records by three criteria"
+    return [
+        Measure("MBC", what, brain["seconds"], "s of a core", 120.0),
+        Measure(
+            "MBC",
+            "the same by similar names alone",
+            brain["similar_seconds"],
+            "s of a core",
+            120.0,
+        ),
+        Measure("MBC", "the same: memory at most", brain["megabytes"], "MB", 1024.0),
+        Measure(
+            "MBC",
+            "the same: misspelt names that are not suggested",
+            100 * (1 - brain["suggested"]),
+            "%",
+            5.0,
+        ),
+        Measure("MBC", "the same: wrong pairs", 100 * brain["wrong"], "%", 0.1),
+        Measure(
+            "MBC",
+            f"Match-Based Coupling of {n} companies: find and show",
+            1000 * wizard["find_seconds"] / n,
+            "ms a record",
+            2.0,
+        ),
+        Measure(
+            "MBC",
+            "the same: couple",
+            1000 * wizard["apply_seconds"] / max(wizard["coupled"], 1),
+            "ms a pair",
+            5.0,
         ),
     ]

@@ -6,6 +6,7 @@ Every function takes the shell's environment and gives back what JSON can hold.
 import os
 import pathlib
 import random
+import resource
 import time
 from unittest.mock import patch
 
@@ -13,6 +14,8 @@ import psycopg2
 
 from odoo import api, sql_db
 from odoo.tools import mute_logger
+
+from odoo.addons.dataverse_sync.dev.names import misspelt
 
 BATCH = 1000  # of a bare `create()`: more would not be faster
 
@@ -203,6 +206,64 @@ def push(env, announced):
     _warm_up(env)
     seconds, counters = _timed(mapping.synchronize)
     return {"seconds": seconds, "counters": counters}
+
+
+def match(env, announced, n):
+    """Couple n companies with as many accounts by the whole of Match-Based Coupling.
+
+    Half of them share the telephone number in another notation, the others nothing but
+    the name, and half of those are misspelt.
+
+    :return: dict ``find_seconds``, ``apply_seconds``, ``matched``, ``coupled``,
+        ``statements`` (SQL) and ``megabytes`` of the process at most
+    """
+    mapping = _connect(env, announced)
+    env = mapping.env
+    luck = random.Random(3)
+    session = env["integration.engine.run"]._look(mapping)
+    rows = [
+        row
+        for page in session.client.query(session.table, ["name", "telephone1"])
+        for row in page
+    ][:n]
+    env["res.partner"].create(
+        [
+            {
+                "is_company": True,
+                "name": misspelt(row.values["name"], luck)
+                if number % 4 == 0
+                else row.values["name"],
+                "phone": number % 2
+                and (row.values["telephone1"] or "").replace(" ", "-"),
+            }
+            for number, row in enumerate(rows)
+        ]
+    )
+    lines = mapping.field_mapping_ids
+    lines.match_key = False
+    for priority, (name, kind) in enumerate(
+        (("ref", "text"), ("phone", "phone"), ("name", "similar")), 1
+    ):
+        lines.filtered(lambda line, name=name: line.field_name == name).write(
+            {"match_key": True, "match_by": kind, "match_priority": priority}
+        )
+    wizard = env["integration.match.wizard"].create(
+        {"mapping_id": mapping.id, "synchronize": "no"}
+    )
+    env.cr.commit()
+    statements = sql_db.sql_counter
+    find_seconds, _none = _timed(lambda: wizard._find(session))
+    env.cr.commit()
+    wizard.state = "applying"
+    apply_seconds, _job = _timed(wizard._apply)
+    return {
+        "find_seconds": find_seconds,
+        "apply_seconds": apply_seconds,
+        "statements": sql_db.sql_counter - statements,
+        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "matched": wizard.matched,
+        "coupled": len(mapping.coupling_ids),
+    }
 
 
 def quiet(env):

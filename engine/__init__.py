@@ -9,6 +9,7 @@ from . import defaults
 from . import records
 from . import capture
 from . import couple
+from . import match
 from . import decide
 from . import plan
 from . import audit

@@ -6,7 +6,6 @@ from time import monotonic
 from urllib.parse import quote
 
 from odoo import api, models
-from odoo.fields import Domain
 from odoo.tools import SQL
 
 from .. import dataverse, sync
@@ -19,11 +18,23 @@ KEYS_LENGTH = 20000
 # The keys of a table with more rows than this are not read as a whole; and after so
 # many seconds they are read again, as people go on creating rows.
 INDEXED_ROWS, INDEX_SECONDS = 50_000, 60
+# For more records than this, what a criterion asks for loosely would be most of the
+# table.
+FEW = 20
+# How the candidates of a kind of comparison are looked up in SQL, by what all forms of
+# a value have in common.
+LOOK_UPS = {
+    "text": "lower(%s) = ANY(%s)",
+    "email": "lower(btrim(%s)) = ANY(%s)",
+    "phone": r"right(regexp_replace(%s, '\D', '', 'g'), 8) = ANY(%s)",
+    "tax": "right(upper(regexp_replace(%s, '[^[:alnum:]]', '', 'g')), 8) = ANY(%s)",
+    "company": "lower(%s) LIKE ANY(%s)",
+}
 
 
 @dataclass
 class Index:
-    """The rows of a table by their keys: ``{(criterion, key): [guid, …]}``."""
+    """The rows of a table by how their keys end: ``{(criterion, ending): [guid]}``."""
 
     made_at: float
     rows: dict = field(default_factory=lambda: defaultdict(list))
@@ -51,7 +62,7 @@ class IntegrationCouple(models.AbstractModel):
         """
         odoo, terms, rows = {}, {}, {}
         free = [item for item in items if not item.coupling]
-        if not session.schema.criteria or not session.match or not free:
+        if not session.schema.deciding or not session.match or not free:
             return odoo, terms, rows
         for item in free:
             if item.res_id and item.odoo and not item.outside_odoo:
@@ -92,17 +103,17 @@ class IntegrationCouple(models.AbstractModel):
     def _odoo_candidates(self, session, terms, known):
         """Uncoupled Odoo records in scope with a text key of one of ``terms``."""
         wanted = defaultdict(set)
-        for criterion in session.schema.criteria:
-            name = self._text_key(session, criterion)
+        for criterion in session.schema.deciding:
+            name, kind = self._text_key(session, criterion)
             for values in terms:
                 if name and values.get(name) and criterion.key(values):
-                    wanted[name].add(values[name].lower())
+                    wanted[name, kind].add(self._looked_up(values[name], kind))
         ids = set()
-        session.records.flush_model(list(wanted))
-        for name, values in wanted.items():
+        session.records.flush_model([name for name, _kind in wanted])
+        for (name, kind), values in wanted.items():
             self.env.cr.execute(
                 SQL(
-                    "SELECT id FROM %s WHERE lower(%s) = ANY(%s)",
+                    f"SELECT id FROM %s WHERE {LOOK_UPS[kind]}",
                     SQL.identifier(session.records._table),
                     SQL.identifier(name),
                     list(values),
@@ -122,12 +133,24 @@ class IntegrationCouple(models.AbstractModel):
 
     @api.model
     def _text_key(self, session, criterion):
-        """The field of a criterion by which candidates are looked up in SQL."""
-        for name in criterion.keys:
+        """The field of a criterion by which candidates are looked up in SQL.
+
+        :return: ``(name, kind)``, or twice ``None``
+        """
+        for name, kind in zip(criterion.keys, criterion.kinds, strict=True):
             field = session.records._fields[name]
             if field.store and field.type in ("char", "text") and not field.translate:
-                return name
-        return None
+                return name, kind
+        return None, None
+
+    @api.model
+    def _looked_up(self, value, kind):
+        """What :data:`LOOK_UPS` compares with."""
+        if kind == "company":
+            return f"%{sync.keys.longest_word(value)}%"
+        if kind in sync.keys.LOOSE:
+            return sync.keys.ending(sync.keys.form(value, kind), kind)
+        return value.strip().lower() if kind == "email" else value.lower()
 
     @api.model
     def _dataverse_candidates(self, session, odoo, known):
@@ -135,7 +158,9 @@ class IntegrationCouple(models.AbstractModel):
 
         :return: list of :class:`dataverse.Row` that are not in ``known``
         """
-        if session.rows_read is not None and session.rows_read <= INDEXED_ROWS:
+        loosely = any(c.is_loose for c in session.schema.deciding)
+        small = session.rows_read is not None and session.rows_read <= INDEXED_ROWS
+        if small or (loosely and len(odoo) > FEW):
             filters = self._by_index(session, odoo, known)
         else:
             filters = self._by_keys(session, odoo)
@@ -163,14 +188,14 @@ class IntegrationCouple(models.AbstractModel):
     def _by_keys(self, session, odoo):
         """Filters that find the rows with a key of one of the Odoo records."""
         filters = []
-        for bunch in self._bunches(session.schema.criteria, odoo.values()):
+        for bunch in self._bunches(session.schema.deciding, odoo.values()):
             conditions = (
                 self._condition(
                     session,
                     criterion,
                     [values for values in bunch if criterion.key(values)],
                 )
-                for criterion in session.schema.criteria
+                for criterion in session.schema.deciding
             )
             conditions = [f"({condition})" for condition in conditions if condition]
             if conditions:
@@ -189,10 +214,10 @@ class IntegrationCouple(models.AbstractModel):
             index = session.index = self._make_index(session)
         found = {
             row_id
-            for criterion in session.schema.criteria
+            for criterion in session.schema.deciding
             for values in odoo.values()
             if (key := criterion.key(values))
-            for row_id in index.rows.get((criterion, key), ())
+            for row_id in index.rows.get((criterion, criterion.ending(key)), ())
         }
         ids = sorted(found - known.keys())
         column = session.table.columns[session.table.primary_id]
@@ -203,7 +228,7 @@ class IntegrationCouple(models.AbstractModel):
 
     @api.model
     def _make_index(self, session):
-        keys = {key for criterion in session.schema.criteria for key in criterion.keys}
+        keys = {key for criterion in session.schema.deciding for key in criterion.keys}
         columns = {
             column
             for group in session.schema.groups
@@ -219,10 +244,10 @@ class IntegrationCouple(models.AbstractModel):
         ):
             for row in page:
                 terms = self._in_odoo_terms(session, canonical(session, row.values))
-                for criterion in session.schema.criteria:
+                for criterion in session.schema.deciding:
                     key = criterion.key(terms)
                     if key:
-                        index.rows[criterion, key].append(row.id)
+                        index.rows[criterion, criterion.ending(key)].append(row.id)
         return index
 
     @api.model
@@ -254,9 +279,12 @@ class IntegrationCouple(models.AbstractModel):
         :return: the filter, empty when nothing can be asked
         """
         wanted = defaultdict(set)
+        kinds = {}
+        by_field = dict(zip(criterion.keys, criterion.kinds, strict=True))
         for group in session.schema.groups:
             for line in group.lines:
-                if not set(line.fields) & set(criterion.keys) or not line.columns:
+                asked = by_field.keys() & set(line.fields)
+                if not asked or not line.columns:
                     continue
                 for values in subjects:
                     try:
@@ -266,14 +294,35 @@ class IntegrationCouple(models.AbstractModel):
                     for column, value in translated.items():
                         if value is not None:
                             wanted[column].add(value)
+                            kinds[column] = by_field[min(asked)]
         columns = session.table.columns
         texts = [name for name in wanted if not columns[name].is_lookup]
         return dataverse.query.and_(
             *(
-                dataverse.query.any_of(columns[name], sorted(wanted[name]))
+                self._asked(columns[name], kinds[name], wanted[name])
                 for name in texts or wanted
             )
         )
+
+    @api.model
+    def _asked(self, column, kind, values):
+        """A filter that finds the rows in which a column may mean one of the values."""
+        if kind == "company":
+            asked = {
+                f"contains({column.property},"
+                f"{dataverse.query.quote(sync.keys.longest_word(value))})"
+                for value in values
+            }
+        elif kind in sync.keys.LOOSE:
+            # Nobody writes a blank between the last two digits.
+            asked = {
+                f"endswith({column.property},{dataverse.query.quote(value[-2:])})"
+                for value in (sync.keys.form(value, kind) for value in values)
+                if value
+            }
+        else:
+            return dataverse.query.any_of(column, sorted(values))
+        return f"({dataverse.query.or_(*sorted(asked))})" if asked else ""
 
     # -- deciding ---------------------------------------------------------------------
 
@@ -287,7 +336,7 @@ class IntegrationCouple(models.AbstractModel):
             one the :class:`sync.Ambiguous`
         """
         odoo, terms, _rows = candidates
-        matching = sync.match(odoo, terms, session.schema.criteria)
+        matching = sync.match(odoo, terms, session.schema.deciding)
         by_odoo = {
             pair.odoo_id: ("unique", pair.dataverse_id) for pair in matching.pairs
         }
@@ -410,8 +459,10 @@ class IntegrationCouple(models.AbstractModel):
                 session.records._fields[key]._description_string(self.env)
                 for key in criterion.keys
             )
-            for criterion in session.schema.criteria
-            if criterion.key(terms) and criterion.key(terms) == criterion.key(odoo)
+            for criterion in session.schema.deciding
+            if (theirs := criterion.key(terms))
+            and (ours := criterion.key(odoo))
+            and criterion.same(ours, theirs)
         ]
         return self.env._("same %s", "; ".join(criteria)) if criteria else ""
 
@@ -530,41 +581,3 @@ class IntegrationCouple(models.AbstractModel):
             nowhere if choice == "odoo" else odoo,
             nowhere if choice == "dataverse" else values,
         )
-
-    @api.model
-    def _preview(self, session, res_ids=None):
-        """Match everything that is not coupled, or some records.
-
-        :param res_ids: look at these records only
-        :return: ``(sync.Matching, odoo, rows)``: canonical Odoo rows by id and
-            :class:`dataverse.Row` by GUID
-        """
-        records = self.env["integration.engine.records"]
-        coupled = self.env["integration.coupling"].search(
-            [("mapping_id", "=", session.mapping.id)]
-        )
-        domain = session.mapping._scope_domain() & Domain(
-            "id", "not in", coupled.mapped("res_id")
-        )
-        if res_ids:
-            domain &= Domain("id", "in", res_ids)
-        odoo = records._read(session, session.records.search(domain).ids)
-        taken = set(coupled.mapped("external_id"))
-        columns = session.columns
-        rows = {
-            row.id: row
-            for page in session.client.query(
-                session.table,
-                columns,
-                filter=session.mapping.integration_filter or None,
-            )
-            for row in page
-            if row.id not in taken
-        }
-        values = {
-            id_: records._canonical_row(session, row.values)
-            for id_, row in rows.items()
-        }
-        records._know_references(session, values.values())
-        terms = {id_: self._in_odoo_terms(session, row) for id_, row in values.items()}
-        return sync.match(odoo, terms, session.schema.criteria), odoo, rows

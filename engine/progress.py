@@ -29,7 +29,9 @@ class IntegrationProgress(models.AbstractModel):
         if now - session.told_at < EVERY:
             return
         session.told_at = now
-        left = self.env["integration.inbox"]._count(session.mapping, due=True)
+        left = session.left
+        if left is None:
+            left = self.env["integration.inbox"]._count(session.mapping, due=True)
         job = session.job
         job.write(
             {

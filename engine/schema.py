@@ -29,6 +29,11 @@ class Schema:
     required: frozenset
     groups_without: dict = field(default_factory=dict)
 
+    @property
+    def deciding(self):
+        """The criteria by which a run couples; what is similar is for people alone."""
+        return tuple(one for one in self.criteria if not one.is_similar)
+
     def without(self, skipped):
         """The groups that touch none of the ``skipped`` fields."""
         skipped = frozenset(skipped)
@@ -98,6 +103,11 @@ class IntegrationSchema(models.AbstractModel):
                     keys=tuple(row.field_name for row in keys),
                     priority=priority,
                     case_sensitive=any(row.match_case_sensitive for row in keys),
+                    kinds=tuple(row.match_by for row in keys),
+                    degree=min(
+                        (r.match_degree for r in keys if r.match_by == "similar"),
+                        default=100,
+                    ),
                 )
                 for priority, keys in sorted(criteria.items())
             ),

@@ -26,6 +26,7 @@ class Session:
     ``slice``: so many records are written before the next commit; ``pace``: seconds
     that one takes, ``writing`` that all of them took, ``frame`` all that surrounds it.
     ``put_back``: a record could not be written because somebody else had locked it.
+    ``left``: so many are left, where the inbox does not tell.
     ``processed``: so many items were looked at; ``told_at``: when people heard of it.
     """
 
@@ -61,6 +62,7 @@ class Session:
     rows_read: int | None = None
     index: Any = None
     preview: Any = None
+    left: int | None = None
     message: str | None = None
     processed: int = 0
     told_at: float = field(default_factory=time.monotonic)

@@ -73,6 +73,27 @@ class IntegrationFieldMapping(models.Model):
         help="Fields with the same priority must all match. The next priority is "
         "tried when nothing matches.",
     )
+    match_by = fields.Selection(
+        [
+            ("text", "Text"),
+            ("email", "Email Address"),
+            ("phone", "Telephone Number"),
+            ("tax", "Tax Number"),
+            ("company", "Name Without Legal Form"),
+            ("similar", "Similar Name"),
+        ],
+        "Compared As",
+        default="text",
+        required=True,
+        help="Telephone and tax numbers match with and without the prefix of the "
+        "country, and however they are written. Similar names are suggested by "
+        "Match-Based Coupling and never coupled by a synchronization.",
+    )
+    match_degree = fields.Integer(
+        "Similar To",
+        default=88,
+        help="How alike similar names have to be, in percent.",
+    )
     match_case_sensitive = fields.Boolean("Case-Sensitive Matching")
     option_ids = fields.One2many(
         "integration.option.mapping", "field_mapping_id", string="Options", copy=True
@@ -283,6 +304,8 @@ class IntegrationFieldMapping(models.Model):
         "constant_value",
         "direction",
         "match_key",
+        "match_by",
+        "match_degree",
         "mapping_id",
     )
     def _check_pair(self):
@@ -330,6 +353,23 @@ class IntegrationFieldMapping(models.Model):
             raise ValidationError(
                 self.env._("The field '%s' cannot be matched on.", self.field_name)
             )
+        if self.match_key and self.match_by != "text":
+            self._check_comparison(field)
+
+    def _check_comparison(self, field):
+        if field.type not in ("char", "text") or field.translate:
+            raise ValidationError(
+                self.env._(
+                    "The field '%s' holds no plain text: compare it as Text.",
+                    self.field_name,
+                )
+            )
+        if self.match_by == "similar":
+            self.env["integration.engine.match"]._check_similar()
+            if not 50 <= self.match_degree <= 100:
+                raise ValidationError(
+                    self.env._("Similar names are alike to 50 to 100 percent.")
+                )
 
     def _cannot_be_written(self, field):
         computed = field.compute and not field.inverse and field.readonly

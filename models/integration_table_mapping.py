@@ -667,6 +667,9 @@ class IntegrationTableMapping(models.Model):
         self.ensure_one()
         self.connection_id._check_manager()
         self._check_connected()
+        unfinished = self.env["integration.match.wizard"]._unfinished(self)
+        if unfinished:
+            return unfinished._open()
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Match-Based Coupling"),

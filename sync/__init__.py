@@ -4,10 +4,10 @@ No Odoo, no HTTP, no clock. Read in this order: `values` (one form for each valu
 `transform`, `convert`, `steps` and `geography` (one side's values in the other's
 terms), `lines` (the lines of the field mapping, and the groups they form), `base` (what
 both sides last agreed on), `plan` (the decision), `undo` (the way back), `match` (which
-records belong together), `order` (what must come first).
+records belong together, with `keys` and `similar`), `order` (what must come first).
 """
 
-from . import steps
+from . import keys, steps
 from .base import Base
 from .convert import Kind, conversion
 from .geography import Country, State
@@ -95,6 +95,7 @@ __all__ = [
     "group_lines",
     "html_from_text",
     "is_empty",
+    "keys",
     "match",
     "parents_first",
     "plan_create",

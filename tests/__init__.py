@@ -14,6 +14,7 @@ from . import test_guards
 from . import test_journal
 from . import test_mapping_changes
 from . import test_mappings
+from . import test_match_based_coupling
 from . import test_matching
 from . import test_merges
 from . import test_open_record

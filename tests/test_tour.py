@@ -102,9 +102,41 @@ class TestTour(DataverseCase, HttpCase):
 
         self.start_tour(f"/odoo/action-{action.id}", "dataverse_sync_match")
         self.assertEqual(
-            self.env["integration.coupling"].search([]).mapped("record_name"),
-            ["Alpha"],
+            {
+                (one.record_name, self.person.read(*row, "name")["name"])
+                for one in self.env["integration.coupling"].search([])
+                for row in [("account", one.external_id)]
+            },
+            {("Alpha", "Alpha"), ("Twin", "Twin East")},
         )
+
+    def test_match_everything_and_search_in_it(self):
+        lines = self.customers.field_mapping_ids
+        lines.match_key = False
+        lines.filtered(lambda line: line.field_name == "name").write(
+            {"match_key": True, "match_by": "similar"}
+        )
+        for ours, theirs in (
+            ("Zelbergvin Trading A/S", "Zelbergvni Trading"),
+            ("Nordisk Film", "Nordisk Film A/S"),
+        ):
+            self.company(ours)
+            self.person.create("account", name=theirs)
+        for name in ("Lindgaard East", "Lindgaard West"):
+            self.person.create("account", name=name)
+        self.company("Lindgaard Best")
+        self.company("Only Here")
+        self.person.create("account", name="There Alone")
+
+        self.start_tour(
+            f"/odoo/action-dataverse_sync.integration_table_mapping_action/"
+            f"{self.customers.id}",
+            "dataverse_sync_match_all",
+        )
+        self.assertFalse(self.customers.coupling_ids)
+        found = self.env["integration.match.wizard.line"].search([])
+        unticked = found.filtered(lambda line: not line.selected)
+        self.assertIn("Nordisk Film", unticked.mapped("odoo_name"))
 
     def test_retry_from_the_error(self):
         partner, row_id = self.pair("Acme")

@@ -164,7 +164,16 @@ tours.add("dataverse_sync_match", {
         {
             content: "what is ambiguous is shown, to be decided by hand",
             trigger:
-                ".modal tr.o_data_row:contains(Twin):contains(Twin East):not(:has(.o_boolean_toggle))",
+                ".modal tr.o_data_row:contains(Twin East):contains(same Email) .o_boolean_toggle input:not(:checked)",
+        },
+        {
+            content: "decide for the one candidate",
+            trigger: ".modal tr.o_data_row:contains(Twin East) .o_boolean_toggle input",
+            run: "click",
+        },
+        {
+            trigger:
+                ".modal tr.o_data_row:contains(Twin East) .o_boolean_toggle input:checked",
         },
         {
             content: "leave out one pair",
@@ -176,13 +185,50 @@ tours.add("dataverse_sync_match", {
                 ".modal tr.o_data_row:contains(Beta) .o_boolean_toggle input:not(:checked)",
         },
         { trigger: ".modal button[name=action_apply]", run: "click" },
-        toast("1 coupled, 1 to decide by hand"),
+        toast("2 coupled, 0 to decide by hand"),
         {
             content: "the list shows the new state",
             trigger: ".o_data_row:contains(Alpha) td[name=dataverse_sync_state]:contains(In Sync)",
         },
         {
             trigger: ".o_data_row:contains(Beta) td[name=dataverse_sync_state]:contains(Not Coupled)",
+        },
+    ],
+});
+
+tours.add("dataverse_sync_match_all", {
+    steps: () => [
+        { trigger: "button[name=action_match_based_coupling]", run: "click" },
+        { trigger: ".modal button[name=action_preview]:visible", run: "click" },
+        {
+            content: "a similar name says how similar it is",
+            trigger: ".modal tr.o_data_row:contains(Zelbergvni Trading):contains(%)",
+        },
+        {
+            content: "look at all that was found",
+            trigger: ".modal footer button[name=action_open_lines]",
+            run: "click",
+        },
+        {
+            content: "it is grouped by result",
+            trigger: ".o_list_view .o_group_header:contains(Matched)",
+            run: "click",
+        },
+        {
+            content: "leave one pair out, here too",
+            trigger: ".o_data_row:contains(Nordisk Film) .o_list_record_selector input",
+            run: "click",
+        },
+        { trigger: ".o_control_panel button[name=action_untick]", run: "click" },
+        {
+            trigger:
+                ".o_data_row:contains(Nordisk Film) .o_boolean_toggle input:not(:checked)",
+        },
+        { trigger: "button[name=action_back]", run: "click" },
+        {
+            content: "the window shows the same",
+            trigger:
+                ".modal tr.o_data_row:contains(Nordisk Film) .o_boolean_toggle input:not(:checked)",
         },
     ],
 });
