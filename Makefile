@@ -9,7 +9,7 @@ help:
 	@echo "                served until Ctrl-C (SERVE=0: stop after the summary)"
 	@echo "make test       every test (TAGS=: as Odoo's --test-tags; pure: those without"
 	@echo "                Odoo; conformance: the facts about Dataverse; stress: the"
-	@echo "                sample of make stress)"
+	@echo "                sample of make stress; apps: those that need other Odoo apps)"
 	@echo "make bench      what synchronization costs beside Odoo alone (N= records)"
 	@echo "make stress     long campaigns of faults, crashes and random histories"
 	@echo "                (MINUTES= for all, SEED= to see it again, TIERS= some of them)"

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from . import database, environment, process, say, server
+from . import database, environment, odoo_source, process, say, server
 from .paths import ADDON, LOCAL, LOGS, ROOT, SCREENSHOTS
 from .python_env import PYTHON
 
 PURE, CONFORMANCE, STRESS = "pure", "conformance", "stress"
+# The tests that need other Odoo apps, and the tag that keeps them out of the others.
+APPS, APPS_TAG = "apps", "dataverse_apps"
 PURE_TESTS = ROOT / "tests" / "pure"
 CONFORMANCE_TESTS = ROOT / "tests" / "conformance"
 ODOO_TESTS = Path(__file__).with_name("odoo_tests.py")
@@ -43,7 +45,8 @@ def run(tags: str = "") -> int:
 
     :param tags: empty for all tests, `pure` for those without Odoo, `conformance` for
         the facts about Dataverse, `stress` for the sample of `make stress`
-        (`stress:NAME` for those whose name begins so),
+        (`stress:NAME` for those whose name begins so), `apps` for the tests that need
+        other Odoo apps (`apps:CLASS` or `apps:CLASS.METHOD` for some of them),
         otherwise Odoo's `--test-tags` for Odoo's alone
     :return: 0 if all of them passed
     """
@@ -57,8 +60,10 @@ def run(tags: str = "") -> int:
             folders = () if tags else (PURE_TESTS, CONFORMANCE_TESTS)
             outcomes = [_pytest(folder) for folder in folders]
             what, _, only = tags.partition(":")
-            if what != STRESS:
+            if what not in (STRESS, APPS):
                 outcomes.append(_odoo(template, tags or f"/{ADDON}"))
+            if what in ("", APPS):
+                outcomes.append(_apps(only))
             if what in ("", STRESS):
                 outcomes.append(_stress(only))
     total = Outcome(*map(sum, zip(*outcomes, strict=True)))
@@ -85,8 +90,15 @@ def _pytest(folder: Path) -> Outcome:
     return read_junit(report).confirmed(f"The {folder.name} tests", status)
 
 
-def _odoo(template: str, tags: str) -> Outcome:
-    result, log = LOGS / "test.json", LOGS / "test.log"
+def _apps(only: str) -> Outcome:
+    """The tests that need other Odoo apps, in a database that has them."""
+    template = database.template(odoo_source.provide(), database.APPS, assets=False)
+    tags = f"{APPS_TAG}/{ADDON}" + (f":{only}" if only else "")
+    return _odoo(template, tags, "test_apps")
+
+
+def _odoo(template: str, tags: str, called: str = "test") -> Outcome:
+    result, log = LOGS / f"{called}.json", LOGS / f"{called}.log"
     for old in (result, log):
         old.unlink(missing_ok=True)
     database.drop_left_behind()

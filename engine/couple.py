@@ -100,6 +100,10 @@ class IntegrationCouple(models.AbstractModel):
         ids = set()
         session.records.flush_model(list(wanted))
         for name, values in wanted.items():
+            if session.records._fields[name].inherited:
+                # It is in the table of the record that lends it.
+                ids.update(self._ids_by(session, name, values))
+                continue
             self.env.cr.execute(
                 SQL(
                     "SELECT id FROM %s WHERE lower(%s) = ANY(%s)",
@@ -121,11 +125,19 @@ class IntegrationCouple(models.AbstractModel):
         return records._read(session, sorted(records._in_scope(session, ids)))
 
     @api.model
+    def _ids_by(self, session, name, values):
+        """Ids of the records whose ``name`` is one of ``values``, in any case."""
+        escaped = [value.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") for value in values]
+        domain = Domain.OR(Domain(name, "=ilike", value) for value in escaped)
+        return session.records.search(domain).ids
+
+    @api.model
     def _text_key(self, session, criterion):
         """The field of a criterion by which candidates are looked up in SQL."""
         for name in criterion.keys:
             field = session.records._fields[name]
-            if field.store and field.type in ("char", "text") and not field.translate:
+            readable = field.store or field.inherited
+            if readable and field.type in ("char", "text") and not field.translate:
                 return name
         return None
 

@@ -139,14 +139,28 @@ class IntegrationPush(models.AbstractModel):
             or (item.action == "fields" and item.plan.push)
         ]
         bulk = self.env["integration.engine.bulk"]
-        created = bulk._create(session, [i for i in writing if i.action in WRITES])
-        rest = [item for item in writing if id(item) not in created]
+        steps = [(item, self._steps(session, item)) for item in writing]
+        simple = [item for item, todo in steps if todo is None]
+        created = bulk._create(session, [i for i in simple if i.action in WRITES])
+        rest = [item for item in simple if id(item) not in created]
         operations = [self._operation(session, item, columns) for item in rest]
         outcomes = bulk._batch(session, operations, begun=bool(created))
         created |= {
             id(item): outcome for item, outcome in zip(rest, outcomes, strict=True)
         }
+        created |= self.env["integration.engine.stepwise"]._send(
+            session, [(item, todo) for item, todo in steps if todo is not None]
+        )
         return [(item, created[id(item)]) for item in writing]
+
+    @api.model
+    def _steps(self, session, item):
+        """The requests that a write takes, or ``None`` when it is one."""
+        if item.action in REMOVALS:
+            return None
+        creating = item.action in WRITES
+        values = self._given(session, item.values) if creating else item.plan.push
+        return session.behavior._steps(session, item, values)
 
     @api.model
     def _operation(self, session, item, columns):

@@ -21,4 +21,6 @@ from . import integration_full_sync
 from . import sync_error
 from . import sync_error_digest
 from . import res_partner
+from . import res_users
+from . import ir_model_fields
 from . import res_config_settings

@@ -156,6 +156,19 @@ class IntegrationConnection(models.Model):
         help="Once a day, and only when there are new errors.",
     )
     digest_at = fields.Datetime("Last E-Mail", readonly=True, copy=False)
+    ownership = fields.Selection(
+        [("person", "Person"), ("team", "Team")],
+        string="Ownership Model",
+        required=True,
+        default="person",
+        help="Person: a row in Dataverse belongs to the user who is coupled with the "
+        "salesperson. Team: all rows that Odoo creates belong to one team. It counts "
+        "when the default synchronization setup is used.",
+    )
+    owner_team = fields.Char(
+        "Owning Team",
+        help="Name of the team in Dataverse. Empty: the only team that there is.",
+    )
     webhook_key = fields.Char(groups=fields.NO_ACCESS, copy=False, prefetch=False)
     webhook_on = fields.Boolean(
         "Near Real Time",
@@ -549,11 +562,14 @@ class IntegrationConnection(models.Model):
 
     # -- mappings ---------------------------------------------------------------------
 
-    def action_use_default_synchronization_setup(self):
-        """Create the default mappings that this database can have and lacks."""
+    def action_use_default_synchronization_setup(self, names=None):
+        """Create the default mappings that this database can have and lacks.
+
+        :param names: only these of them
+        """
         self.ensure_one()
         self._check_manager()
-        created = self.env["integration.table.mapping"]._create_defaults(self)
+        created = self.env["integration.table.mapping"]._create_defaults(self, names)
         return self._notify(
             self.env._("Default synchronization setup"),
             self.env._("Created: %s.", ", ".join(created.mapped("name")))

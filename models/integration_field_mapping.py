@@ -323,7 +323,7 @@ class IntegrationFieldMapping(models.Model):
                 )
             )
         if self.match_key and (
-            not field.store
+            not (field.store or field.inherited)
             or "." in self.field_name
             or field.type in ("html", "many2many", "boolean")
         ):
@@ -333,7 +333,20 @@ class IntegrationFieldMapping(models.Model):
 
     def _cannot_be_written(self, field):
         computed = field.compute and not field.inverse and field.readonly
-        return "." in self.field_name or computed
+        behavior = self.env["integration.behavior"]._of(
+            self.mapping_id.integration_table
+        )
+        acted = self.field_name in behavior._acted_fields
+        return "." in self.field_name or (computed and not acted)
+
+    def _named_fields(self):
+        """``(model, field)`` of the field, and of where its path begins."""
+        first, _dot, rest = self.field_name.partition(".")
+        named = {(self.mapping_id.model, first)}
+        field = self.env[self.mapping_id.model]._fields.get(first)
+        if rest and field is not None and field.comodel_name:
+            named.add((field.comodel_name, rest))
+        return named
 
     @api.constrains(
         "field_name",

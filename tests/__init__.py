@@ -4,6 +4,7 @@ from . import test_bugs_checkpoint
 from . import test_bulk
 from . import test_conflicts
 from . import test_connection
+from . import test_default_mappings
 from . import test_deletions
 from . import test_epoch
 from . import test_error_digest

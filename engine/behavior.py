@@ -1,0 +1,85 @@
+"""What rows of a mapping cannot say about a table: small hooks, one model a table.
+
+A table with a behaviour has a model ``integration.behavior.<table>`` that inherits
+``integration.behavior``; other addons add one, or change one, by ``_inherit``. What a
+table has no model for behaves as here: like any other table.
+"""
+
+from dataclasses import dataclass, field
+
+from odoo import api, models
+
+
+@dataclass
+class Steps:
+    """A write that takes several requests, each on the same row.
+
+    ``before`` and ``after`` are :class:`dataverse.batch.Operation`, carried out before
+    and after ``values`` are written.
+    """
+
+    values: dict
+    before: list = field(default_factory=list)
+    after: list = field(default_factory=list)
+
+
+class IntegrationBehavior(models.AbstractModel):
+    _name = "integration.behavior"
+    _description = "Behavior of a Dataverse Table"
+
+    # The field that a record is part of, such as the order of a line: while the whole is
+    # not coupled, its parts take no part, and nobody is told.
+    _whole_field = None
+    # The table keeps no record of its changes: it is read as a whole, each time.
+    _read_whole = False
+    # Fields that Odoo calls read-only, and that `_write_record` can change.
+    _acted_fields = frozenset()
+
+    @api.model
+    def _of(self, table_name):
+        """The behaviour of a table.
+
+        :param table_name: logical name
+        """
+        name = f"integration.behavior.{table_name}"
+        return self.env[name if name in self.env else "integration.behavior"]
+
+    @api.model
+    def _rule(self, row, columns):
+        """The rule of a field mapping that needs one of its own, or ``None``.
+
+        :param columns: names of its columns
+        :rtype: sync.Rule | None
+        """
+
+    @api.model
+    def _complete(self, session, items):
+        """Add to ``item.values`` what new rows need besides what is mapped.
+
+        Runs while nothing is locked, so it may ask Dataverse.
+
+        :param items: those that are going to be created in Dataverse
+        """
+
+    @api.model
+    def _steps(self, session, item, values):
+        """The requests that writing ``values`` takes, or ``None`` when it is one.
+
+        :param values: plain Dataverse values, of a new row or of the changes
+        :rtype: Steps | None
+        """
+        status = session.table.columns.get("statuscode")
+        if "statuscode" in values and "statecode" not in values:
+            state = status.status_state.get(values["statuscode"])
+            return Steps({**values, "statecode": state})
+        return None
+
+    @api.model
+    def _create_records(self, session, vals_list):
+        """Create Odoo records; returns them in that order."""
+        return session.records.with_context(tracking_disable=True).create(vals_list)
+
+    @api.model
+    def _write_record(self, record, vals):
+        """Change an Odoo record."""
+        record.write(vals)
