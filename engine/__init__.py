@@ -29,4 +29,5 @@ from . import preview
 from . import run
 from . import undo
 from . import mapping_set
+from . import mapping_file
 from . import webhooks

@@ -27,12 +27,12 @@ class IntegrationBehavior(models.AbstractModel):
     _name = "integration.behavior"
     _description = "Behavior of a Dataverse Table"
 
-    # The field that a record is part of, such as the order of a line: while the whole is
-    # not coupled, its parts take no part, and nobody is told.
+    # The field that a record is part of, such as the order of a line: while the whole
+    # is not coupled, its parts take no part, and nobody is told.
     _whole_field = None
     # The table keeps no record of its changes: it is read as a whole, each time.
     _read_whole = False
-    # Fields that Odoo calls read-only, and that `_write_record` can change.
+    # Fields that Odoo calls read-only, and that `_act` can change.
     _acted_fields = frozenset()
 
     @api.model
@@ -62,6 +62,15 @@ class IntegrationBehavior(models.AbstractModel):
         """
 
     @api.model
+    def _all_steps(self, session, writes):
+        """The requests that writes take. Nothing is locked: it may ask Dataverse.
+
+        :param writes: list of ``(item, values)``, see :meth:`_steps`
+        :return: list of ``(item, Steps | None)``
+        """
+        return [(item, self._steps(session, item, values)) for item, values in writes]
+
+    @api.model
     def _steps(self, session, item, values):
         """The requests that writing ``values`` takes, or ``None`` when it is one.
 
@@ -77,9 +86,29 @@ class IntegrationBehavior(models.AbstractModel):
     @api.model
     def _create_records(self, session, vals_list):
         """Create Odoo records; returns them in that order."""
-        return session.records.with_context(tracking_disable=True).create(vals_list)
+        records = session.records.with_context(tracking_disable=True).create(
+            [self._to_write(vals) for vals in vals_list]
+        )
+        for record, vals in zip(records, vals_list, strict=True):
+            self._act(record, vals, created=True)
+        return records
 
     @api.model
     def _write_record(self, record, vals):
         """Change an Odoo record."""
-        record.write(vals)
+        written = self._to_write(vals)
+        if written:
+            record.write(written)
+        self._act(record, vals)
+
+    @api.model
+    def _to_write(self, vals):
+        """The values that are simply written."""
+        return vals
+
+    @api.model
+    def _act(self, record, vals, created=False):
+        """Do what is no value to write, such as marking a lead as won.
+
+        :param vals: all values that Dataverse asks for
+        """

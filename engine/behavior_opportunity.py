@@ -32,8 +32,11 @@ class IntegrationBehaviorOpportunity(models.AbstractModel):
         before = states.get((item.dataverse or {}).get("statuscode"), OPEN)
         if before != OPEN or state == OPEN:
             # Also what changes from won to lost is open in between.
-            opened = status if state == OPEN else columns["statecode"].default_status[OPEN]
-            rest |= {"statecode": OPEN, "statuscode": opened}
+            reason = columns["statecode"].default_status[OPEN]
+            rest |= {
+                "statecode": OPEN,
+                "statuscode": status if state == OPEN else reason,
+            }
         if state not in ACTIONS:
             return Steps(rest)
         return Steps(rest, after=[self._close(session, item, state, status)])
@@ -55,23 +58,7 @@ class IntegrationBehaviorOpportunity(models.AbstractModel):
         )
 
     @api.model
-    def _create_records(self, session, vals_list):
-        leads = super()._create_records(
-            session, [self._without_action(vals) for vals in vals_list]
-        )
-        for lead, vals in zip(leads, vals_list, strict=True):
-            self._act(lead, vals.get("won_status"))
-        return leads
-
-    @api.model
-    def _write_record(self, record, vals):
-        rest = self._without_action(vals)
-        if rest:
-            super()._write_record(record, rest)
-        self._act(record, vals.get("won_status"))
-
-    @api.model
-    def _without_action(self, vals):
+    def _to_write(self, vals):
         """A lead always has a stage, and how it ended is no value to write."""
         return {
             name: value
@@ -80,14 +67,15 @@ class IntegrationBehaviorOpportunity(models.AbstractModel):
         }
 
     @api.model
-    def _act(self, lead, status):
-        if not status or lead.won_status == status:
+    def _act(self, record, vals, created=False):
+        status = vals.get("won_status")
+        if not status or record.won_status == status:
             return
         if status == "won":
-            lead.action_set_won()
+            record.action_set_won()
         elif status == "lost":
-            lead.action_set_lost()
+            record.action_set_lost()
         else:
-            lead.action_restore()
-            if lead.stage_id.is_won:
-                lead.stage_id = lead._stage_find(domain=[("is_won", "=", False)])
+            record.action_restore()
+            if record.stage_id.is_won:
+                record.stage_id = record._stage_find(domain=[("is_won", "=", False)])

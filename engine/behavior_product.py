@@ -10,8 +10,9 @@ from odoo import api, models
 
 from .. import dataverse
 from .behavior import Steps
+from .capture import IDS_PER_REQUEST
 
-ACTIVE, DRAFT, UNDER_REVISION = 0, 2, 3
+ACTIVE, UNDER_REVISION = 0, 3
 UNIT_MODEL, UNIT_GROUP, UNIT = "uom.uom", "uomschedule", "uom"
 
 
@@ -77,9 +78,7 @@ class IntegrationBehaviorMeasured(models.AbstractModel):
         )
         return {
             groups[row.values["uomscheduleid"]]: f"{UNIT}({row.id})"
-            for page in session.client.query(
-                table, ["uomscheduleid"], filter=condition
-            )
+            for page in session.client.query(table, ["uomscheduleid"], filter=condition)
             for row in page
             if row.values["uomscheduleid"] in groups
         }
@@ -94,17 +93,41 @@ class IntegrationBehaviorProduct(models.AbstractModel):
     _unit_path = "uom_id"
 
     @api.model
-    def _steps(self, session, item, values):
-        table, id_ = session.table, item.external_id
+    def _all_steps(self, session, writes):
+        """Drafts are published, and what is published is revised before."""
+        states = self._states(session, [item.external_id for item, _values in writes])
+        return [
+            (item, self._publish(session, item, values, states.get(item.external_id)))
+            for item, values in writes
+        ]
 
-        def set_state(state, etag=None):
+    @api.model
+    def _publish(self, session, item, values, state):
+        def set_state(new, etag=None):
             return dataverse.batch.update(
-                table, id_, {"statecode": state}, etag, session.columns
+                *(session.table, item.external_id, {"statecode": new}, etag),
+                session.columns,
             )
 
-        state = (item.dataverse or {}).get("statecode", DRAFT)
         before = [set_state(UNDER_REVISION, item.etag)] if state == ACTIVE else []
         return Steps(values, before=before, after=[set_state(ACTIVE)])
+
+    @api.model
+    def _states(self, session, ids):
+        """``{guid: state}`` of the rows that there are."""
+        column = session.table.columns[session.table.primary_id]
+        return {
+            row.id: row.values["statecode"]
+            for start in range(0, len(ids), IDS_PER_REQUEST)
+            for page in session.client.query(
+                session.table,
+                ["statecode"],
+                filter=dataverse.query.any_of(
+                    column, ids[start : start + IDS_PER_REQUEST]
+                ),
+            )
+            for row in page
+        }
 
 
 class IntegrationBehaviorPrice(models.AbstractModel):

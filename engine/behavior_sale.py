@@ -14,6 +14,8 @@ QUANTITIES = ("product_uom_qty", "quantity")
 class Discount(sync.Rule):
     """Percent of Odoo <-> amount of a line, which needs quantity and price."""
 
+    of_the_row = True
+
     def to_dataverse(self, values, row):
         quantity = next(row[name] for name in QUANTITIES if name in row)
         amount = self._price(quantity, row["price_unit"]) * _number(values[0]) / 100
@@ -39,11 +41,10 @@ class IntegrationBehaviorOrder(models.AbstractModel):
     _description = "Behavior of Orders"
 
     @api.model
-    def _create_records(self, session, vals_list):
+    def _act(self, record, vals, created=False):
         """What is an order in Dataverse is no quotation in Odoo."""
-        orders = super()._create_records(session, vals_list)
-        orders.action_confirm()
-        return orders
+        if created:
+            record.action_confirm()
 
 
 class IntegrationBehaviorDocumentLine(models.AbstractModel):

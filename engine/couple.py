@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from odoo import api, models
 from odoo.fields import Domain
-from odoo.tools import SQL
+from odoo.tools import SQL, escape_psql
 
 from .. import dataverse, sync
 from ..sync.words import narrowed
@@ -127,8 +127,9 @@ class IntegrationCouple(models.AbstractModel):
     @api.model
     def _ids_by(self, session, name, values):
         """Ids of the records whose ``name`` is one of ``values``, in any case."""
-        escaped = [value.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_") for value in values]
-        domain = Domain.OR(Domain(name, "=ilike", value) for value in escaped)
+        domain = Domain.OR(
+            Domain(name, "=ilike", escape_psql(value)) for value in values
+        )
         return session.records.search(domain).ids
 
     @api.model

@@ -1,8 +1,8 @@
 """Mappings as plain data: the default ones, and those that go from system to system.
 
 A definition is a dict of the settings of a table mapping, with ``model`` (technical
-name), ``fields`` and ``templates``, lists of dicts. It has technical names only: no ids,
-no secrets. Definitions of `models/default_mappings` leave out what is Odoo's default.
+name), ``fields`` and ``templates``, lists of dicts. It has technical names only: no
+ids, no secrets. Definitions of `models/default_mappings` leave out what is Odoo's default.
 """
 
 from odoo import api, models
@@ -41,7 +41,7 @@ FIELD_SETTINGS = (
     "match_case_sensitive",
 )
 TEMPLATE_SETTINGS = ("name", "sequence", "side", "filter_domain", "integration_filter")
-# Where a field mapping names the team that owns all rows; which one, the connection says.
+# Stands for the team that owns all rows; which one that is, the connection says.
 OWNING_TEAM = "owning team"
 
 
@@ -99,7 +99,9 @@ class IntegrationMappingSet(models.AbstractModel):
     @api.model
     def _delivered(self):
         """``{code: rule}``: the oldest rule of a kind is the one that was delivered."""
-        rules = self.env["integration.transformation.rule"].search([], order="id desc")
+        rules = self.env["integration.transformation.rule"].search(
+            [("code", "!=", False)], order="id desc"
+        )
         return {rule.code: rule for rule in rules}
 
     @api.model
@@ -327,7 +329,8 @@ class IntegrationMappingSet(models.AbstractModel):
             if (now[name] or False) != (definition[name] or False)
         ]
         before, after = (
-            {self._title(row): row for row in one["fields"]} for one in (now, definition)
+            {self._title(row): row for row in one["fields"]}
+            for one in (now, definition)
         )
         found += [("added", title) for title in after if title not in before]
         found += [("removed", title) for title in before if title not in after]

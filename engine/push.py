@@ -139,8 +139,16 @@ class IntegrationPush(models.AbstractModel):
             or (item.action == "fields" and item.plan.push)
         ]
         bulk = self.env["integration.engine.bulk"]
-        steps = [(item, self._steps(session, item)) for item in writing]
-        simple = [item for item, todo in steps if todo is None]
+        steps = session.behavior._all_steps(
+            session,
+            [
+                (item, self._values(session, item))
+                for item in writing
+                if item.action not in REMOVALS
+            ],
+        )
+        stepwise = {id(item) for item, todo in steps if todo is not None}
+        simple = [item for item in writing if id(item) not in stepwise]
         created = bulk._create(session, [i for i in simple if i.action in WRITES])
         rest = [item for item in simple if id(item) not in created]
         operations = [self._operation(session, item, columns) for item in rest]
@@ -154,13 +162,11 @@ class IntegrationPush(models.AbstractModel):
         return [(item, created[id(item)]) for item in writing]
 
     @api.model
-    def _steps(self, session, item):
-        """The requests that a write takes, or ``None`` when it is one."""
-        if item.action in REMOVALS:
-            return None
-        creating = item.action in WRITES
-        values = self._given(session, item.values) if creating else item.plan.push
-        return session.behavior._steps(session, item, values)
+    def _values(self, session, item):
+        """What is written to the row of an item."""
+        if item.action in WRITES:
+            return self._given(session, item.values)
+        return item.plan.push
 
     @api.model
     def _operation(self, session, item, columns):

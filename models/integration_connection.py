@@ -1,5 +1,6 @@
 """A connection to one Dataverse environment."""
 
+import base64
 import logging
 import re
 import secrets
@@ -576,6 +577,36 @@ class IntegrationConnection(models.Model):
             if created
             else self.env._("All default mappings are there already."),
         )
+
+    def action_review_default_setup(self):
+        """Show what the default mappings would change, and let people choose."""
+        self.ensure_one()
+        return self.env["integration.mapping.set.wizard"]._review(self, "default")
+
+    def action_import_mappings(self):
+        """Take over mappings that another system exported, after a preview."""
+        self.ensure_one()
+        return self.env["integration.mapping.set.wizard"]._review(self, "file")
+
+    def action_export_mappings(self):
+        """Download the mappings as a file, without ids and secrets."""
+        self.ensure_one()
+        self._check_manager()
+        text = self.env["integration.engine.mapping.file"]._write(self.mapping_ids)
+        wizard = self.env["integration.mapping.set.wizard"].create(
+            {
+                "connection_id": self.id,
+                "source": "file",
+                "file": base64.b64encode(text.encode()),
+                "file_name": f"mappings_{self.code}.json",
+            }
+        )
+        return {
+            "type": "ir.actions.act_url",
+            "url": f"/web/content/{wizard._name}/{wizard.id}/file/{wizard.file_name}"
+            "?download=true",
+            "target": "download",
+        }
 
     def action_synchronize_modified(self):
         """Synchronize what changed, mapping by mapping, in the background."""

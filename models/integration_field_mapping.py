@@ -121,8 +121,11 @@ class IntegrationFieldMapping(models.Model):
         """Why the journal does not see changes of the field, or False."""
         if "." in self.field_name:
             return self.env._("The value lives in another record.")
-        if field.inherited:
+        heirs = self.env["integration.journal"]._heirs(self.mapping_id.model)
+        if field.inherited and not heirs:
             return self.env._("The value lives in '%s'.", field.related.split(".")[0])
+        if field.inherited:
+            field = field.related_field
         if not field.store:
             return self.env._("The value is computed and not stored.")
         if field.company_dependent:

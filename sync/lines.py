@@ -112,7 +112,8 @@ class Line:
             return all(self._reproduces(side, rows) for side in sides)
         if not self.rule.one_way:
             sides = SIDES
-        return any(self._reproduces(side, rows) for side in sides)
+        judge = all if self.rule.of_the_row else any
+        return judge(self._reproduces(side, rows) for side in sides)
 
     def _reproduces(self, side: Side, rows: Rows) -> bool:
         try:
@@ -180,7 +181,7 @@ class Group:
             name: value
             for line in self.lines
             for name, value in line.translate(target, source).items()
-            if not (line.fill_only and is_empty(value))
+            if not ((line.fill_only or line.never_empties) and is_empty(value))
         }
 
     def agrees(self, rows: Rows, direction: Direction) -> bool:

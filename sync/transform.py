@@ -47,9 +47,12 @@ class Rule:
 
     `one_way`: the rule has a meaning only in the direction of its line, so the line
     must have one.
+    `of_the_row`: a value means something else when other values of the row change, so
+    two rows agree only if each says what the other does.
     """
 
     one_way = False
+    of_the_row = False
 
     def to_dataverse(self, values: tuple, row: Mapping[str, Any]) -> tuple:
         """The values for the columns. `row`: all canonical values of the Odoo record.

@@ -55,6 +55,8 @@ MANAGER = {
     "integration.tombstone": READ | {"unlink"},
 }
 WIZARDS_OF_MANAGERS = {
+    "integration.mapping.set.wizard",
+    "integration.mapping.set.wizard.line",
     "integration.full.sync.wizard",
     "integration.setup.wizard",
     "integration.setup.wizard.check",
@@ -69,6 +71,9 @@ OF_MANAGERS = {
         "action_register_webhook",
         "action_unregister_webhook",
         "action_use_default_synchronization_setup",
+        "action_review_default_setup",
+        "action_import_mappings",
+        "action_export_mappings",
         "action_synchronize_modified",
         "action_run_full_synchronization",
         "action_send_again",

@@ -23,7 +23,9 @@ INVOICE = {
         to_dataverse("partner_id.street", "billto_line1"),
         to_dataverse("partner_id.zip", "billto_postalcode"),
         to_dataverse("partner_id.city", "billto_city"),
-        to_dataverse("invoice_payment_term_id", "paymenttermscode", options=PAYMENT_TERMS),
+        to_dataverse(
+            "invoice_payment_term_id", "paymenttermscode", options=PAYMENT_TERMS
+        ),
         to_dataverse(
             "payment_state",
             "statuscode",

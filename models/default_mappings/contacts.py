@@ -44,7 +44,9 @@ COMPANY = [
     owner("user_id"),
 ]
 # Money says nothing without its currency: that of the partner's price list.
-CURRENCY = to_dataverse("property_product_pricelist.currency_id", "transactioncurrencyid")
+CURRENCY = to_dataverse(
+    "property_product_pricelist.currency_id", "transactioncurrencyid"
+)
 COMPANY_KEYS = {"ref": 1, "email": 2, "name": 3, "zip": 3}
 
 CUSTOMER = {

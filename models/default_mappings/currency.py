@@ -1,7 +1,7 @@
 """CURRENCY: found by their ISO codes.
 
 Name, symbol and rate of a currency are given to new rows only (see
-`engine/behavior_currency.py`): Odoo keeps a rate a day and company, Dataverse one at all.
+`engine/behavior_currency.py`): Odoo keeps a rate a day and company, Dataverse one.
 """
 
 from .rows import matched, to_dataverse

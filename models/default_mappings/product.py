@@ -83,13 +83,11 @@ PRICE_LIST_LINE = {
     "deletion_policy": "delete",
     "synch_only_coupled": False,
     "fields": [
-            to_dataverse("pricelist_id", "pricelevelid", required=True),
-            to_dataverse(
-                "product_tmpl_id.product_variant_id", "productid", required=True
-            ),
-            to_dataverse("fixed_price", "amount", required=True),
-            column_constant("pricingmethodcode", "1"),
-            column_constant("quantitysellingcode", "1"),
+        to_dataverse("pricelist_id", "pricelevelid", required=True),
+        to_dataverse("product_tmpl_id.product_variant_id", "productid", required=True),
+        to_dataverse("fixed_price", "amount", required=True),
+        column_constant("pricingmethodcode", "1"),
+        column_constant("quantitysellingcode", "1"),
     ],
 }
 

@@ -16,6 +16,7 @@ SALES_ORDER = {
     "deletion_policy": "uncouple",
     "fields": [
         to_dataverse("name", "name", required=True),
+        to_dataverse("name", "ordernumber"),
         pair("partner_id", "customerid", required=True),
         to_dataverse("currency_id", "transactioncurrencyid"),
         pair("pricelist_id", "pricelevelid"),
