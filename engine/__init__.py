@@ -6,6 +6,7 @@ from . import behavior_sale
 from . import gateway
 from . import diagnose
 from . import rules
+from . import geography
 from . import pairing
 from . import catalog
 from . import schema

@@ -6,6 +6,7 @@ from odoo import api, models
 from odoo.exceptions import UserError
 
 from .. import dataverse, sync
+from .geography import GEOGRAPHY
 from .rules import WHOLE
 
 # Odoo field type -> kind of canonical value (sync/values.py)
@@ -45,7 +46,6 @@ DATAVERSE_KINDS = {
     "Uniqueidentifier": "guid",
 }
 OPTIONS = ("Picklist", "Status", "MultiSelectPicklist")
-GEOGRAPHY = ("res.country", "res.country.state")
 
 # How an Odoo record that is not coupled stands in a canonical value.
 UNCOUPLED = "odoo:"
@@ -253,7 +253,7 @@ class IntegrationPairing(models.AbstractModel):
             label = self._label(row, self.env[row.mapping_id.model], None)
             return Lookup(label, known)
         elif field.type == "many2one" and field.comodel_name == "res.country":
-            return self._country_rule()
+            return self.env["integration.engine.geography"]._country_rule()
         elif field.type == "many2one" and field.comodel_name == "res.country.state":
             return self._state_rule(row, rows)
         elif field.type == "many2many" and self._of_column(column).name == "text":
@@ -463,14 +463,6 @@ class IntegrationPairing(models.AbstractModel):
     # -- geography --------------------------------------------------------------------
 
     @api.model
-    def _country_rule(self):
-        return sync.Country(
-            (country.code, *self._names_of(country))
-            for country in self.env["res.country"].sudo().search([])
-            if country.code
-        )
-
-    @api.model
     def _state_rule(self, row, rows):
         """The state's name means nothing without its country: they travel together."""
         fields = self.env[row.mapping_id.model]._fields
@@ -489,23 +481,5 @@ class IntegrationPairing(models.AbstractModel):
                     row.mapping_id.name,
                 )
             )
-        return sync.State(
-            self._states(), self._country_rule(), country[0]._columns()[0]
-        )
-
-    @api.model
-    def _states(self):
-        return [
-            (f"{state.country_id.code}-{state.code}", *self._names_of(state))
-            for state in self.env["res.country.state"].sudo().search([])
-            if state.country_id.code and state.code
-        ]
-
-    @api.model
-    def _names_of(self, record):
-        """The English name, then the names in the other installed languages."""
-        names = [record.with_context(lang="en_US").name]
-        for code, _name in self.env["res.lang"].get_installed():
-            if code != "en_US":
-                names.append(record.with_context(lang=code).name)
-        return names
+        column = country[0]._columns()[0]
+        return self.env["integration.engine.geography"]._state_rule(column)

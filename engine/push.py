@@ -227,18 +227,16 @@ class IntegrationPush(models.AbstractModel):
                 session.counts["uncoupled"] += 1
                 self.env["integration.engine.pull"]._bury(session, item)
             return
-        if item.action in WRITES and row is None:
-            # Created for certain; how it stands now is read next.
-            item.action = "again"
-            self._adopt(session, item.coupling, item.coupling.reserved)
-            return
-        if not item.coupling:
-            # Undo also reaches rows that are not coupled any more.
-            session.counts["modified"] += 1
+        if row is None:
+            self._succeeded_unseen(session, item)
             return
         returned = self.env["integration.engine.records"]._canonical_row(
             session, row.values
         )
+        if not item.coupling:
+            # Undo also reaches rows that are not coupled any more.
+            session.counts["modified"] += 1
+            return
         if item.action in WRITES:
             base = self._base_of_new(session, item, returned)
             session.counts["inserted"] += 1
@@ -259,6 +257,17 @@ class IntegrationPush(models.AbstractModel):
                 "last_synch": fields.Datetime.now(),
             }
         )
+
+    @api.model
+    def _succeeded_unseen(self, session, item):
+        """Written for certain; how the row stands now is read next."""
+        if item.action in WRITES:
+            self._adopt(session, item.coupling, item.coupling.reserved)
+        else:
+            self.env["integration.inbox"]._put_hints(
+                session.mapping, external_ids=[item.external_id]
+            )
+        item.action = "again"
 
     @api.model
     def _state_after(self, item):

@@ -4,6 +4,7 @@ from odoo import api, models
 from odoo.fields import Command, Domain
 
 from .. import sync
+from .geography import GEOGRAPHY
 from .pairing import UNCOUPLED
 
 
@@ -79,6 +80,7 @@ class IntegrationRecords(models.AbstractModel):
         :return: ``{field: {id: canonical value}}``
         """
         references = {}
+        geography = self.env["integration.engine.geography"]
         for name, (kind, _digits) in session.schema.odoo.items():
             field = self._field(session, name)
             if kind == "records":
@@ -92,10 +94,8 @@ class IntegrationRecords(models.AbstractModel):
                 references[name] = {
                     id_: f"{UNCOUPLED}{field.comodel_name},{id_}" for id_ in ids
                 }
-            elif field.comodel_name == "res.country":
-                references[name] = session.geography("res.country")
-            elif field.comodel_name == "res.country.state":
-                references[name] = session.geography("res.country.state")
+            elif field.comodel_name in GEOGRAPHY:
+                references[name] = geography._codes_by_id(field.comodel_name)
             else:
                 references[name] = self._coupled(session, field.comodel_name, ids)
         return references
@@ -207,11 +207,12 @@ class IntegrationRecords(models.AbstractModel):
                 else self._shown(session, name, one)
                 for one in value
             )
-        if field is not None and field.comodel_name in (
-            "res.country",
-            "res.country.state",
-        ):
-            place = session.geography_ids(field.comodel_name).get(value)
+        if field is not None and field.comodel_name in GEOGRAPHY:
+            place = (
+                self.env["integration.engine.geography"]
+                ._ids_by_code(field.comodel_name)
+                .get(value)
+            )
             return self.env[field.comodel_name].browse(place).name or value
         record = self._referred(session, value)
         return record.display_name if record else str(value)
@@ -250,8 +251,9 @@ class IntegrationRecords(models.AbstractModel):
         if field.type == "many2one":
             if isinstance(value, str) and value.startswith(UNCOUPLED):
                 return _id_in(value)
-            if field.comodel_name in ("res.country", "res.country.state"):
-                return session.geography_ids(field.comodel_name)[value]
+            if field.comodel_name in GEOGRAPHY:
+                geography = self.env["integration.engine.geography"]
+                return geography._ids_by_code(field.comodel_name)[value]
             if value.startswith(UNCOUPLED):
                 return int(value.rpartition(",")[2])
             return session.known[value]

@@ -64,7 +64,6 @@ class Session:
     message: str | None = None
     processed: int = 0
     told_at: float = field(default_factory=time.monotonic)
-    _geography: dict = field(default_factory=dict)
 
     @cached_property
     def behavior(self):
@@ -84,30 +83,6 @@ class Session:
         if self.create is not None:
             return self.create
         return self.mapping._creates(direction)
-
-    def geography(self, model_name):
-        """``{id: code}`` of countries, or ``{id: "US-WA"}`` of states."""
-        return self._places(model_name)[0]
-
-    def geography_ids(self, model_name):
-        """The other way round: ``{code: id}``."""
-        return self._places(model_name)[1]
-
-    def _places(self, model_name):
-        if model_name not in self._geography:
-            places = self.records.env[model_name].sudo().search([])
-            if model_name == "res.country":
-                codes = {place.id: place.code for place in places}
-            else:
-                codes = {
-                    place.id: f"{place.country_id.code}-{place.code}"
-                    for place in places
-                }
-            self._geography[model_name] = (
-                codes,
-                {code: id_ for id_, code in codes.items()},
-            )
-        return self._geography[model_name]
 
 
 @dataclass

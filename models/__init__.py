@@ -20,6 +20,7 @@ from . import integration_stop
 from . import integration_full_sync
 from . import sync_error
 from . import sync_error_digest
+from . import geography
 from . import res_partner
 from . import res_users
 from . import ir_model_fields

@@ -1,12 +1,12 @@
-"""Rows about a synchronized record are seen by those who may see the record."""
+"""Rows about a synchronized record: seen by those who may see it, and leading to it."""
 
 from odoo import models
-from odoo.exceptions import AccessError
+from odoo.exceptions import AccessError, UserError
 from odoo.fields import Domain
 
 
 class IntegrationAboutRecord(models.AbstractModel):
-    """For models with ``res_model`` and ``res_id``.
+    """For models with ``mapping_id``, ``res_model``, ``res_id`` and ``external_id``.
 
     Couplings, conflicts and errors hold names and values of records, so the access
     rights and rules of these records hold for them too. Whoever manages the connections
@@ -46,3 +46,24 @@ class IntegrationAboutRecord(models.AbstractModel):
         return forbidden, lambda: AccessError(
             self.env._("You may not see the records that this is about.")
         )
+
+    # -- both sides -------------------------------------------------------------------
+
+    def action_open_record(self):
+        """Open the Odoo record."""
+        self.ensure_one()
+        if not self.res_id:
+            raise UserError(self.env._("The record does not exist in Odoo yet."))
+        return {
+            "type": "ir.actions.act_window",
+            "res_model": self.res_model,
+            "res_id": self.res_id,
+            "views": [(False, "form")],
+        }
+
+    def action_open_in_dataverse(self):
+        """Open the row in Dynamics 365."""
+        self.ensure_one()
+        if not self.external_id:
+            raise UserError(self.env._("The row does not exist in Dataverse yet."))
+        return self.mapping_id._open_row(self.external_id)

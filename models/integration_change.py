@@ -6,6 +6,8 @@ from psycopg2.extras import execute_values
 
 from odoo import api, fields, models
 
+from .bulk_insert import bulk_insert
+
 ACTIONS = [
     ("create", "Created"),
     ("write", "Changed"),
@@ -85,22 +87,9 @@ class IntegrationChange(models.Model):
         }
         own = ("res_id", "external_id", "record_name", "side", "action")
         columns = [*shared, *own, "before", "after", "reason"]
-        rows = execute_values(
-            self.env.cr._obj,
-            f"INSERT INTO integration_change ({', '.join(columns)})"  # noqa: S608
-            " VALUES %s RETURNING id",
-            [
-                tuple(
-                    json.dumps(value) if isinstance(value, dict) else value
-                    for value in ({**shared, **entry}.get(name) for name in columns)
-                )
-                for entry in entries
-            ],
-            page_size=1000,
-            fetch=True,
-        )
+        ids = bulk_insert(self.env.cr, "integration_change", columns, shared, entries)
         job.invalidate_recordset(["change_ids", "change_count"], flush=False)
-        return [row[0] for row in rows]
+        return ids
 
     @api.model
     def _arrived(self, answers):

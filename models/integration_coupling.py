@@ -1,11 +1,9 @@
 """A coupling: this Odoo record and that Dataverse row are the same thing."""
 
-import json
-
-from psycopg2.extras import execute_values
-
 from odoo import api, fields, models
 from odoo.exceptions import UserError
+
+from .bulk_insert import bulk_insert
 
 
 class IntegrationCoupling(models.Model):
@@ -147,25 +145,14 @@ class IntegrationCoupling(models.Model):
         }
         own = ("res_id", "external_id", "base", "etag", "reserved", "last_synch")
         columns = [*shared, *own]
-        rows = execute_values(
-            self.env.cr._obj,
-            f"INSERT INTO integration_coupling ({', '.join(columns)})"  # noqa: S608
-            " VALUES %s RETURNING id",
-            [
-                tuple(
-                    json.dumps(value) if isinstance(value, dict) else value
-                    for value in ({**shared, **vals}.get(name) for name in columns)
-                )
-                for vals in vals_list
-            ],
-            page_size=1000,
-            fetch=True,
+        ids = bulk_insert(
+            self.env.cr, "integration_coupling", columns, shared, vals_list
         )
         mapping.invalidate_recordset(["coupling_ids"], flush=False)
         model = self.env[mapping.model]
         if "coupling_ids" in model._fields:
             model.invalidate_model(["coupling_ids"], flush=False)
-        return self.browse(row[0] for row in rows)
+        return self.browse(ids)
 
     # -- access -----------------------------------------------------------------------
 
@@ -258,20 +245,6 @@ class IntegrationCoupling(models.Model):
             raise UserError(self.env._("None of these records waits for a decision."))
         waiting._check_records()
         return self.env["integration.conflict.wizard"]._start(waiting)
-
-    def action_open_in_dataverse(self):
-        """Open the row in Dynamics 365."""
-        self.ensure_one()
-        return self.mapping_id._open_row(self.external_id)
-
-    def action_open_record(self):
-        self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": self.res_model,
-            "res_id": self.res_id,
-            "views": [(False, "form")],
-        }
 
     # -- uncoupling -------------------------------------------------------------------
 

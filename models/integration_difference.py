@@ -41,18 +41,3 @@ class IntegrationDifference(models.AbstractModel):
             )
             for difference, text in zip(differences, texts, strict=True):
                 difference.changes = text
-
-    def action_open_record(self):
-        """Open the Odoo record."""
-        self.ensure_one()
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": self.res_model,
-            "res_id": self.res_id,
-            "views": [(False, "form")],
-        }
-
-    def action_open_in_dataverse(self):
-        """Open the row in Dynamics 365."""
-        self.ensure_one()
-        return self.mapping_id._open_row(self.external_id)

@@ -310,23 +310,6 @@ class SyncError(models.Model):
         )
         return mappings.action_find_deleted()
 
-    def action_open_record(self):
-        self.ensure_one()
-        if not self.res_id:
-            raise UserError(self.env._("The record does not exist in Odoo yet."))
-        return {
-            "type": "ir.actions.act_window",
-            "res_model": self.res_model,
-            "res_id": self.res_id,
-            "views": [(False, "form")],
-        }
-
-    def action_open_in_dataverse(self):
-        self.ensure_one()
-        if not self.external_id:
-            raise UserError(self.env._("The row does not exist in Dataverse yet."))
-        return self.mapping_id._open_row(self.external_id)
-
     def _couplings(self):
         """The couplings of these errors, also of errors older than the coupling."""
         couplings = self.env["integration.coupling"]

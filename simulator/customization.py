@@ -148,6 +148,12 @@ class Customization:
                 raise errors.no_entity(entry[end])
         table = self.schema.tables[entry["from"]]
         target = self.schema.tables[entry["to"]]
+        if target.primary_name not in target.columns:
+            # Parties of an activity have no name of their own, and nothing refers to
+            # them (metadata: CanBePrimaryEntityInRelationship).
+            raise errors.invalid_argument(
+                f"'{target.name}' cannot be the primary table of a relationship."
+            )
         self._refuse_known(table, columns)
         taken = {r.name for r in self.schema.relationships}
         here = {*table.navigations, *table.collections, *table.columns}

@@ -115,7 +115,7 @@ class MetadataWriting:
             raise errors.no_attribute(table.name, name)
         if column.type not in ("Picklist", "MultiSelectPicklist"):
             raise errors.invalid_argument(f"'{name}' is no choice.")
-        if known and given.get("Value") not in column.options:
+        if known and given.get("Value") not in list(column.options):
             raise errors.invalid_argument(f"'{name}' has no such option.")
         options = [[value, text] for value, text in column.options.items()]
         return table, column, options, given

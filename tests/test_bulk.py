@@ -119,6 +119,24 @@ class TestBulk(DataverseCase):
         self.assertEqual(set(self.customers.coupling_ids.mapped("state")), {"coupled"})
         self.assertQuiet()
 
+    def test_a_row_is_edited_before_it_is_read_back(self):
+        bulk = self.env.registry["integration.engine.bulk"]
+        read_back = bulk._read_back
+
+        def edited(engine, session, items):
+            rows = self.person.all("account", "name")
+            row_id = next(i for i, r in rows.items() if r["name"] == "Company 007")
+            self.person.write("account", row_id, telephone1="late")
+            return read_back(engine, session, items)
+
+        with patch.object(bulk, "_read_back", edited):
+            counters = self.synchronize(self.customers)
+        self.assertEqual((counters["inserted"], counters["failed"]), (MANY, 0))
+        self.assertEqual(self.names(), self.expected())
+        partner = self.env["res.partner"].search([("name", "=", "Company 007")])
+        self.assertEqual(partner.phone, "late")
+        self.assertQuiet()
+
     def test_connection_lost_before(self):
         self.faults({"path": "CreateMultiple", "then": {"drop": "before"}})
         self.synchronize(self.customers)

@@ -361,6 +361,29 @@ class TestValues(ErrorCase):
         )
         self.assertQuiet()
 
+    def test_countries_that_change(self):
+        """Countries are known by heart; a new name counts at once."""
+        germany = self.env.ref("base.de")
+        for text in ("Germany", "Teutonia", "Newland"):
+            self.person.create("account", name=text, address1_country=text)
+        self.synchronize(self.customers)
+        found = self.env["res.partner"].search(
+            [("name", "in", ["Teutonia", "Newland"])]
+        )
+        self.assertFalse(found.country_id)
+        germany.name = "Teutonia"
+        new = self.env["res.country"].create({"name": "Newland", "code": "QX"})
+        self.env["sync.error"].search([("state", "=", "open")]).action_retry()
+        self.synchronize(self.customers)
+        self.assertEqual(found.country_id, germany | new)
+        self.env["res.partner"].search([("name", "=", "Newland")]).country_id = False
+        self.synchronize(self.customers)
+        new.unlink()
+        self.person.create("account", name="Late", address1_country="Newland")
+        self.synchronize(self.customers)
+        late = self.env["res.partner"].search([("name", "=", "Late")])
+        self.assertFalse(late.country_id)
+
     def test_unknown_state(self):
         row_id = self.person.create(
             "account",

@@ -86,6 +86,7 @@ class TestWebhook(DataverseCase, HttpCase):
         self.assertEqual(self.wake_ups(), before + 1)
 
     def test_wrong_key_and_unknown_connection_look_the_same(self):
+        """sync-bugs 74: also with keys of other lengths."""
         self.connection.action_register_webhook()
         before = self.wake_ups()
         self.assertEqual(self.call(key="wrong"), 401)

@@ -132,7 +132,7 @@ class IntegrationPreview(models.TransientModel):
 class IntegrationPreviewLine(models.TransientModel):
     _name = "integration.preview.line"
     _description = "Planned Action"
-    _inherit = ["integration.difference"]
+    _inherit = ["integration.difference", "integration.about.record"]
     _order = "rank, id"
     _rec_name = "record_name"
 

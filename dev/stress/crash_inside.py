@@ -83,6 +83,8 @@ def main(world: World, seconds: float, seed: int, kills: int = 0) -> None:
                 seed=seed,
                 history=f"{case}\npoint {case.point} of {len(labels)}: {label}",
             )
+        if kills and violations:
+            break  # a sample has failed
     tell(sys.stdout, count={"labelled points": len(seen)})
 
 

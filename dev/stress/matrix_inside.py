@@ -154,10 +154,13 @@ def main(
             for what in world.broken(world.settle(), once=False):
                 tell(sys.stdout, violation=f"{what} (no fault)", history=f"{key}")
             undisturbed[key] = world.sides()
-        _tell(cell, *_meet(world, cell, undisturbed[key]))
+        broken = _tell(cell, *_meet(world, cell, undisturbed[key]))
+        if cells and broken:
+            break  # a sample has failed
 
 
-def _tell(cell: Cell, met: int, violations: list[str]) -> None:
+def _tell(cell: Cell, met: int, violations: list[str]) -> bool:
+    """:return: whether anything did not hold"""
     how = "once" if cell.once else "throughout"
     tell(
         sys.stdout,
@@ -172,6 +175,7 @@ def _tell(cell: Cell, met: int, violations: list[str]) -> None:
             violation=f"{what} ({cell.fault}, {how}, at: {cell.operation})",
             history=f"{cell.settings} {cell.deeds}",
         )
+    return bool(violations)
 
 
 def _prepare(world: World, cell: Cell) -> None:

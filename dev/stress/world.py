@@ -31,6 +31,7 @@ WRITES = ("inserted", "modified", "deleted", "coupled", "uncoupled", "failed")
 KEPT = (
     *("integration_coupling", "integration_inbox", "integration_tombstone"),
     *("integration_conflict", "integration_sync_job", "sync_error"),
+    *("integration_change", "integration_checkpoint"),
 )
 
 
@@ -71,8 +72,6 @@ class World:
             self.connection_id = connection.id
             everybody = env["res.partner"].with_context(active_test=False).search([])
             self.last_id = max(everybody.ids)
-            # To know the names of 1,700 states costs a run more than its work.
-            env.cr.execute("DELETE FROM res_country_state")
 
     @contextmanager
     def odoo(self) -> Iterator[Environment]:
@@ -91,12 +90,9 @@ class World:
             env.cr.execute("DELETE FROM res_partner WHERE id > %s", [self.last_id])
             env.cr.execute("DELETE FROM integration_journal")
             env.cr.execute(
-                "UPDATE integration_checkpoint SET delta_link = NULL, next_link = NULL,"
-                " lease_owner = NULL, lease_expires = NULL"
-            )
-            env.cr.execute(
                 "UPDATE integration_connection"
-                " SET state = 'connected', state_reason = NULL, paused_until = NULL"
+                " SET state = 'connected', state_reason = NULL, safe_mode = NULL,"
+                " paused_until = NULL"
             )
             env.cr.execute(
                 "UPDATE integration_table_mapping SET update_conflict_policy = %s,"

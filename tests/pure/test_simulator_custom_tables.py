@@ -222,6 +222,23 @@ def test_options_come_and_go(api: Session) -> None:
     assert api.get(f"accounts({row_id})").json()["new_size"] == 2
     answer = api.patch(f"accounts({row_id})", json={"new_size": 2})
     assert error(answer) == (400, "0x8004431A")
+    answer = api.post("DeleteOptionValue", json={**names, "Value": [2]})
+    assert answer.status_code == 400
+
+
+def test_nothing_refers_to_the_parties_of_activities(api: Session) -> None:
+    """They have no name of their own that a lookup could show."""
+    relationship = {
+        "@odata.type": f"{_PREFIX}OneToManyRelationshipMetadata",
+        "SchemaName": "new_activityparty_task",
+        "ReferencedEntity": "activityparty",
+        "ReferencingEntity": "task",
+        "Lookup": _column("Lookup", "new_PartyId"),
+    }
+    answer = api.post("RelationshipDefinitions", json=relationship)
+    assert answer.status_code == 400
+    assert "primary table" in answer.json()["error"]["message"]
+    assert api.get("tasks").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,7 @@ FAULTS = {
 # What the addon keeps about a history, children first.
 KEPT = (
     "sync_error",
+    "integration_change",
     "integration_conflict",
     "integration_inbox",
     "integration_journal",
@@ -132,8 +133,6 @@ class World:
         self._connect()
         with self.cursor() as cr:
             self._pristine = self._saved(cr)
-            # Nobody writes states here, and each run would read thousands of them.
-            cr.execute("DELETE FROM res_country_state")
             cr.execute("SELECT max(id) FROM res_partner")
             (self.first_id,) = cr.fetchone()
 
@@ -239,7 +238,7 @@ class World:
         """What the histories change of the setup."""
         saved = {}
         for table, names in {
-            "integration_connection": "state, state_reason, paused_until",
+            "integration_connection": "state, state_reason, safe_mode, paused_until",
             "integration_table_mapping": "direction, update_conflict_policy,"
             " deletion_policy, drift_policy, initial_policy, synch_only_coupled",
             "integration_field_mapping": "enabled, direction",

@@ -1,7 +1,7 @@
-import { Component, onWillStart, onWillUnmount, useState } from "@odoo/owl";
+import { Component, onWillStart, useState } from "@odoo/owl";
 import { registry } from "@web/core/registry";
 import { user } from "@web/core/user";
-import { useService } from "@web/core/utils/hooks";
+import { useBus, useService } from "@web/core/utils/hooks";
 import { KanbanController } from "@web/views/kanban/kanban_controller";
 import { kanbanView } from "@web/views/kanban/kanban_view";
 
@@ -15,10 +15,8 @@ export class ConnectionHealth extends Component {
         this.action = useService("action");
         const { bus } = useService("dataverse_progress");
         this.state = useState({ connections: [], isManager: false });
-        const load = () => this.load();
-        onWillStart(load);
-        bus.addEventListener("ended", load);
-        onWillUnmount(() => bus.removeEventListener("ended", load));
+        onWillStart(() => this.load());
+        useBus(bus, "ended", () => this.load());
     }
 
     async load() {

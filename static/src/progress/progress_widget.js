@@ -1,6 +1,6 @@
-import { Component, onWillUnmount, useState, xml } from "@odoo/owl";
+import { Component, useState, xml } from "@odoo/owl";
 import { registry } from "@web/core/registry";
-import { useService } from "@web/core/utils/hooks";
+import { useBus, useService } from "@web/core/utils/hooks";
 import { standardWidgetProps } from "@web/views/widgets/standard_widget_props";
 import { ProgressBar } from "./progress_bar";
 
@@ -13,13 +13,11 @@ export class ProgressWidget extends Component {
     setup() {
         const progress = useService("dataverse_progress");
         this.jobs = useState(progress.jobs);
-        const reload = ({ detail }) => {
+        useBus(progress.bus, "ended", ({ detail }) => {
             if (detail.mapping_id === this.mappingId) {
                 this.props.record.model.root.load();
             }
-        };
-        progress.bus.addEventListener("ended", reload);
-        onWillUnmount(() => progress.bus.removeEventListener("ended", reload));
+        });
     }
 
     /** The record is a table mapping, or points to one. */
