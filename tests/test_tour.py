@@ -305,3 +305,15 @@ class TestTour(DataverseCase, HttpCase):
         job = self.env["integration.sync.job"].search([], limit=1)
         self.start_tour(f"/odoo/dataverse-jobs/{job.id}", "dataverse_sync_undo")
         self.assertEqual((partner.phone, other.phone), ("1", "3"))
+
+    def test_default_setup(self):
+        partner, row_id = self.pair()
+        self.customers.deletion_policy = "manual"
+        lines = self.customers.field_mapping_ids
+        lines.filtered(lambda line: line.field_name == "phone").unlink()
+        url = f"/odoo/dataverse-connections/{self.connection.id}"
+        self.start_tour(url, "dataverse_sync_default_setup")
+        self.start_tour(url, "dataverse_sync_take_over")
+        self.assertEqual(self.customers.deletion_policy, "deactivate")
+        self.assertTrue(self.mapping("CURRENCY"))
+        self.assertEqual(self.coupled(partner), row_id)
