@@ -3,6 +3,7 @@ from . import behavior_currency
 from . import behavior_opportunity
 from . import behavior_product
 from . import behavior_sale
+from . import behavior_user
 from . import gateway
 from . import diagnose
 from . import rules

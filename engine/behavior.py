@@ -32,6 +32,9 @@ class IntegrationBehavior(models.AbstractModel):
     _whole_field = None
     # The table keeps no record of its changes: it is read as a whole, each time.
     _read_whole = False
+    # What the application user needs. Delete is needed only where a mapping's policy
+    # deletes, and that is said when it comes to it.
+    _rights = ("Read", "Create", "Write")
     # Fields that Odoo calls read-only, and that `_act` can change.
     _acted_fields = frozenset()
 

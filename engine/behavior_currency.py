@@ -9,6 +9,7 @@ class IntegrationBehaviorCurrency(models.AbstractModel):
     _description = "Behavior of Currencies"
 
     _read_whole = True
+    _rights = ("Read", "Create")
 
     @api.model
     def _complete(self, session, items):

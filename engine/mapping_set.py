@@ -2,7 +2,8 @@
 
 A definition is a dict of the settings of a table mapping, with ``model`` (technical
 name), ``fields`` and ``templates``, lists of dicts. It has technical names only: no
-ids, no secrets. Definitions of `models/default_mappings` leave out what is Odoo's default.
+ids, no secrets. Definitions of `models/default_mappings` leave out what is Odoo's
+default.
 """
 
 from odoo import api, models
@@ -79,7 +80,7 @@ class IntegrationMappingSet(models.AbstractModel):
         rule = line.transformation_rule_id
         return {
             **values,
-            "rule": rule and self._name_of_rule(rule),
+            "rule": self._name_of_rule(rule) if rule else False,
             "options": [
                 {
                     "option": option.option,

@@ -46,7 +46,7 @@ SALES_ORDER_LINE = {
     "filter_domain": "[('display_type', '=', False), ('product_id', '!=', False),"
     " ('order_id.state', '=', 'sale')]",
     # Lines that were written in have no product in Odoo.
-    "integration_filter": "productid ne null",
+    "integration_filter": "_productid_value ne null",
     "deletion_policy": "delete",
     "synch_only_coupled": False,
     "fields": [
