@@ -58,6 +58,11 @@ class IntegrationBehaviorDocumentLine(models.AbstractModel):
             return Discount()
         return super()._rule(row, columns)
 
+    @api.model
+    def _to_write(self, vals):
+        """A line of Odoo always has a description; without one the product's."""
+        return {name: value for name, value in vals.items() if name != "name" or value}
+
 
 class IntegrationBehaviorOrderLine(models.AbstractModel):
     _name = "integration.behavior.salesorderdetail"

@@ -346,7 +346,8 @@ class IntegrationFieldMapping(models.Model):
         """``(model, field)`` of the field, and of where its path begins."""
         first, _dot, rest = self.field_name.partition(".")
         named = {(self.mapping_id.model, first)}
-        field = self.env[self.mapping_id.model]._fields.get(first)
+        model = self.env.get(self.mapping_id.model)
+        field = model._fields.get(first) if model is not None else None
         if rest and field is not None and field.comodel_name:
             named.add((field.comodel_name, rest))
         return named
