@@ -314,7 +314,7 @@ class IntegrationMappingSet(models.AbstractModel):
         """
         if not mapping:
             count = len(definition["fields"])
-            return [("new", self.env._("New, with %s fields.", count))]
+            return [("new", self.env._("Fields: %s", count))]
         now = self._define(mapping)
         found = [
             (

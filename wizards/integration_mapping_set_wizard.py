@@ -101,7 +101,7 @@ class IntegrationMappingSetWizard(models.TransientModel):
             "added": self.env._("Added: %s"),
             "removed": self.env._("Removed: %s"),
         }
-        return Markup("<ul class='mb-0 ps-3'>%s</ul>") % Markup().join(
+        return Markup("<ul class='mb-0 ps-3 text-wrap'>%s</ul>") % Markup().join(
             Markup("<li>%s</li>") % (words.get(kind, "%s") % text)
             for kind, text in differences
         )

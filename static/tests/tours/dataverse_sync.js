@@ -625,6 +625,9 @@ tours.add("dataverse_sync_take_over", {
             run: "click",
         },
         { trigger: ".modal button[name=action_apply]", run: "click" },
-        { trigger: ".o_kanban_view, .o_list_view:contains(CURRENCY)" },
+        {
+            content: "the mappings are there, and the dialog is not",
+            trigger: ".o_action_manager .o_kanban_view:contains(CURRENCY)",
+        },
     ],
 });
