@@ -20,6 +20,7 @@
         "wizards/integration_coupling_wizard_views.xml",
         "wizards/integration_synchronize_wizard_views.xml",
         "wizards/integration_uncouple_wizard_views.xml",
+        "wizards/integration_mapping_set_wizard_views.xml",
         "wizards/integration_match_wizard_views.xml",
         "wizards/integration_undo_wizard_views.xml",
         "wizards/integration_preview_views.xml",

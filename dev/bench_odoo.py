@@ -298,7 +298,7 @@ def _connect(env, announced):
         }
     )
     connection.action_connect()
-    connection.action_use_default_synchronization_setup()
+    connection.action_use_default_synchronization_setup(["CUSTOMER", "CONTACT"])
     mapping = _customer(env)
     mapping.synch_only_coupled = False
     mapping._request_full_synchronization()

@@ -25,27 +25,35 @@ from .postgres import sql
 from .python_env import version
 
 TEMPLATE_MODULES = "contacts,project"
+# What the tests of the other default mappings need besides: they run in a database of
+# their own, so that all other tests stay quick.
+APPS = "contacts,crm,sale_management"
 COMPILE_ASSETS = 'env["ir.qweb"]._pregenerate_assets_bundles()\nenv.cr.commit()\n'
 
 
-def template(odoo: Path) -> str:
-    """The name of a database with `contacts,project` installed, its assets compiled.
+def template(
+    odoo: Path, modules: str = TEMPLATE_MODULES, *, assets: bool = True
+) -> str:
+    """The name of a database with `modules` installed.
 
     :param odoo: the folder that holds the package folder `odoo`; another one, or other
         libraries, lead to another template
+    :param assets: compile them as well, which tests with a browser need
     """
     libraries = REQUIREMENTS_LOCK.read_text()
-    key = fingerprint(odoo, libraries, version(), TEMPLATE_MODULES, COMPILE_ASSETS)
+    compiling = COMPILE_ASSETS if assets else ""
+    key = fingerprint(odoo, libraries, version(), modules, compiling)
     name = named(f"template_{key}")
     with process.alone("template"):
         if _is_complete(name):
-            say.there(f"template database: {TEMPLATE_MODULES} installed")
+            say.there(f"template database: {modules} installed")
             return name
         with _building(name) as unfinished:
-            with say.step(f"template database: {TEMPLATE_MODULES} installed"):
-                server.run_odoo(unfinished, "-i", TEMPLATE_MODULES, "--stop-after-init")
-            with say.step("template database: assets compiled"):
-                server.run_odoo_script(unfinished, COMPILE_ASSETS)
+            with say.step(f"template database: {modules} installed"):
+                server.run_odoo(unfinished, "-i", modules, "--stop-after-init")
+            if assets:
+                with say.step("template database: assets compiled"):
+                    server.run_odoo_script(unfinished, compiling)
     return name
 
 

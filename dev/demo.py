@@ -136,8 +136,13 @@ def connect(odoo: Odoo, announced: dict[str, Any]) -> int:
                 "client_secret": announced["client_secret"],
             },
         )
-        for action in ("connect", "use_default_synchronization_setup"):
-            odoo.call("integration.connection", f"action_{action}", [connection])
+        odoo.call("integration.connection", "action_connect", [connection])
+        odoo.call(
+            "integration.connection",
+            "action_use_default_synchronization_setup",
+            [connection],
+            list(MAPPINGS),
+        )
     return connection
 
 

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from . import database, environment, process, say, server
+from . import database, environment, odoo_source, process, say, server
 from .paths import ADDON, LOCAL, LOGS, ROOT, SCREENSHOTS
 from .python_env import PYTHON
 
 PURE, CONFORMANCE, STRESS = "pure", "conformance", "stress"
 DYNAMICS = "dynamics"
+# The tests that need other Odoo apps, and the tag that keeps them out of the others.
+APPS, APPS_TAG = "apps", "dataverse_apps"
 PURE_TESTS = ROOT / "tests" / "pure"
 CONFORMANCE_TESTS = ROOT / "tests" / "conformance"
 DYNAMICS_TESTS = ROOT / "tests" / "dynamics"
@@ -45,8 +47,10 @@ def run(tags: str = "") -> int:
 
     :param tags: empty for all tests, `pure` for those without Odoo, `conformance` for
         the facts about Dataverse, `stress` for the sample of `make stress`
-        (`stress:NAME` for those whose name begins so), `dynamics` for those of the
-        script on the command bar of Dynamics 365, which need Node.js,
+        (`stress:NAME` for those whose name begins so), `apps` for the tests that need
+        other Odoo apps (`apps:CLASS` or `apps:CLASS.METHOD` for some of them),
+        `dynamics` for those of the script on the command bar of Dynamics 365, which
+        need Node.js,
         otherwise Odoo's `--test-tags` for Odoo's alone
     :return: 0 if all of them passed
     """
@@ -62,8 +66,10 @@ def run(tags: str = "") -> int:
             folders = () if tags else (PURE_TESTS, CONFORMANCE_TESTS)
             outcomes = [_pytest(folder) for folder in folders]
             what, _, only = tags.partition(":")
-            if what != STRESS:
+            if what not in (STRESS, APPS):
                 outcomes.append(_odoo(template, tags or f"/{ADDON}"))
+            if what in ("", APPS):
+                outcomes.append(_apps(only))
             if what in ("", STRESS):
                 outcomes.append(_stress(only))
     total = Outcome(*map(sum, zip(*outcomes, strict=True)))
@@ -107,8 +113,15 @@ def _node(folder: Path) -> Outcome:
     return read_junit(report).confirmed(f"The {folder.name} tests", status)
 
 
-def _odoo(template: str, tags: str) -> Outcome:
-    result, log = LOGS / "test.json", LOGS / "test.log"
+def _apps(only: str) -> Outcome:
+    """The tests that need other Odoo apps, in a database that has them."""
+    template = database.template(odoo_source.provide(), database.APPS, assets=False)
+    tags = f"{APPS_TAG}/{ADDON}" + (f":{only}" if only else "")
+    return _odoo(template, tags, "test_apps")
+
+
+def _odoo(template: str, tags: str, called: str = "test") -> Outcome:
+    result, log = LOGS / f"{called}.json", LOGS / f"{called}.log"
     for old in (result, log):
         old.unlink(missing_ok=True)
     database.drop_left_behind()

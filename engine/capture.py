@@ -63,7 +63,7 @@ class IntegrationCapture(models.AbstractModel):
         absent = []
         link = checkpoint.next_link or checkpoint.delta_link or None
         inbox = self.env["integration.inbox"]
-        for page in session.client.changes(session.table, columns, link):
+        for page in self._pages(session, columns, link):
             rows, deleted = page.rows, page.deleted
             rows_read = None if rows_read is None else rows_read + len(rows)
             self.env["integration.engine.epoch"]._note(session, rows)
@@ -82,7 +82,7 @@ class IntegrationCapture(models.AbstractModel):
                     "captured_at": fields.Datetime.now(),
                 }
             )
-            if complete and page.delta_link:
+            if complete and not page.next_link:
                 session.rows_read = rows_read
                 absent = self._check_absent(session)
                 self._look_at_all(session)
@@ -90,6 +90,17 @@ class IntegrationCapture(models.AbstractModel):
             self.env["integration.engine.run"]._commit(session)
             self.env["integration.engine.progress"]._check_stop(session)
         self._ask_for(session, absent)
+
+    @api.model
+    def _pages(self, session, columns, link):
+        """What changed, or everything where Dataverse keeps no record of changes."""
+        if session.table.change_tracking:
+            yield from session.client.changes(session.table, columns, link)
+            return
+        rows = [
+            row for page in session.client.query(session.table, columns) for row in page
+        ]
+        yield dataverse.ChangePage(rows, [], None, None)
 
     @api.model
     def _without_echo(self, session, rows):

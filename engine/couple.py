@@ -6,7 +6,8 @@ from time import monotonic
 from urllib.parse import quote
 
 from odoo import api, models
-from odoo.tools import SQL
+from odoo.fields import Domain
+from odoo.tools import SQL, escape_psql
 
 from .. import dataverse, sync
 from ..sync.words import narrowed
@@ -30,6 +31,7 @@ LOOK_UPS = {
     "tax": "right(upper(regexp_replace(%s, '[^[:alnum:]]', '', 'g')), 8) = ANY(%s)",
     "company": "lower(%s) LIKE ANY(%s)",
 }
+NUMBERS = ("phone", "tax")
 
 
 @dataclass
@@ -111,6 +113,10 @@ class IntegrationCouple(models.AbstractModel):
         ids = set()
         session.records.flush_model([name for name, _kind in wanted])
         for (name, kind), values in wanted.items():
+            if session.records._fields[name].inherited:
+                # It is in the table of the record that lends it.
+                ids.update(self._ids_by(session, name, values, kind))
+                continue
             self.env.cr.execute(
                 SQL(
                     f"SELECT id FROM %s WHERE {LOOK_UPS[kind]}",
@@ -132,6 +138,13 @@ class IntegrationCouple(models.AbstractModel):
         return records._read(session, sorted(records._in_scope(session, ids)))
 
     @api.model
+    def _ids_by(self, session, name, values, kind):
+        """Ids of the records whose ``name`` is like one of :meth:`_looked_up`."""
+        patterns = values if kind == "company" else map(escape_psql, values)
+        domain = Domain.OR(Domain(name, "=ilike", pattern) for pattern in patterns)
+        return session.records.search(domain).ids
+
+    @api.model
     def _text_key(self, session, criterion):
         """The field of a criterion by which candidates are looked up in SQL.
 
@@ -139,7 +152,9 @@ class IntegrationCouple(models.AbstractModel):
         """
         for name, kind in zip(criterion.keys, criterion.kinds, strict=True):
             field = session.records._fields[name]
-            if field.store and field.type in ("char", "text") and not field.translate:
+            # Lent fields are looked up by the ORM, which knows no ends of numbers.
+            readable = field.store or (field.inherited and kind not in NUMBERS)
+            if readable and field.type in ("char", "text") and not field.translate:
                 return name, kind
         return None, None
 

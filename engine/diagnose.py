@@ -5,9 +5,12 @@ from odoo.exceptions import UserError
 
 from .. import dataverse
 
-# What the application user needs for the default mappings. Delete is needed only where
-# a mapping's policy deletes, and that is said when it comes to it.
-RIGHTS = ("Read", "Create", "Write")
+# What privileges call a table; those of a document are those of its lines.
+NOUNS = {
+    "systemuser": "user",
+    "salesorderdetail": "salesorder",
+    "invoicedetail": "invoice",
+}
 
 
 class IntegrationDiagnose(models.AbstractModel):
@@ -110,7 +113,8 @@ class IntegrationDiagnose(models.AbstractModel):
         checks.append(
             self._switch(
                 self.env._("%s: change tracking", label),
-                table.change_tracking,
+                table.change_tracking
+                or self.env["integration.behavior"]._of(name)._read_whole,
                 self.env._(
                     "Switch on 'Track changes' in the table's properties in Power Apps."
                 ),
@@ -140,14 +144,15 @@ class IntegrationDiagnose(models.AbstractModel):
                 self.env._("Dataverse does not tell them; reading works."),
                 name,
             )
-        noun = {"systemuser": "user"}.get(name, name)
+        noun = NOUNS.get(name, name)
+        rights = self.env["integration.behavior"]._of(name)._rights
         missing = [
             f"prv{right}{noun.capitalize()}"
-            for right in RIGHTS
+            for right in rights
             if f"prv{right}{noun}".lower() not in granted
         ]
         if not missing:
-            return self._check(title, "ok", ", ".join(RIGHTS), name)
+            return self._check(title, "ok", ", ".join(rights), name)
         return self._check(
             title,
             "failed",

@@ -149,6 +149,36 @@ class IntegrationGateway(models.AbstractModel):
         except dataverse.DataverseError:
             return False
 
+    @api.model
+    def _team(self, connection):
+        """The team that owns what a connection creates, as ``team(guid)``.
+
+        :raise UserError: when there is none, or not only one
+        :raise dataverse.DataverseError: when Dataverse does not tell
+        """
+        table = self._metadata(connection, "team")
+        condition = (
+            dataverse.query.any_of(table.columns["name"], [connection.owner_team])
+            if connection.owner_team
+            else None
+        )
+        teams = [
+            row
+            for page in self._client(connection).query(
+                table, ["name"], filter=condition, top=2
+            )
+            for row in page
+        ]
+        if len(teams) != 1:
+            raise UserError(
+                self.env._(
+                    "Dataverse has no single team '%s'. Correct the owning team in the "
+                    "connection.",
+                    connection.owner_team or "",
+                )
+            )
+        return f"team({teams[0].id})"
+
     @contextmanager
     def _in_sentences(self):
         """What Dataverse refuses inside becomes a sentence for the person who waits.

@@ -176,6 +176,10 @@ class IntegrationPairing(models.AbstractModel):
         column = table.columns[columns[0]] if columns else None
         if row.constant_value:
             return self._constant(row, field, column)
+        own = self.env["integration.behavior"]._of(row.mapping_id.integration_table)
+        special = own._rule(row, columns)
+        if special is not None:
+            return special
         rule = row.transformation_rule_id
         region = self._region(row)
         if not rule:
@@ -288,11 +292,11 @@ class IntegrationPairing(models.AbstractModel):
     def _options(self, row, field, column):
         """A choice of Dataverse: by the option mapping, or a plain number."""
         several = column.type == "MultiSelectPicklist"
-        pairs = {
-            option._odoo_value(): option.option
+        pairs = [
+            (option._odoo_value(), option.option)
             for option in row.option_ids
             if option._odoo_value() is not None
-        }
+        ]
         if pairs and several == (field.type == "many2many"):
             return sync.Choices(pairs) if several else sync.Choice(pairs)
         if field.type == "integer" and not several:

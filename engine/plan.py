@@ -5,7 +5,7 @@ from odoo import api, models
 from .. import sync
 from ..sync.words import OTHER
 from .pairing import Lookup
-from .push import BACK_OFF
+from .push import BACK_OFF, WRITES
 
 
 class IntegrationPlan(models.AbstractModel):
@@ -26,6 +26,9 @@ class IntegrationPlan(models.AbstractModel):
                 self.env["integration.engine.reappear"]._merged(session, item)
             else:
                 self._plan_coupled(session, item)
+        created = [item for item in items if item.action in WRITES]
+        if created:
+            session.behavior._complete(session, created)
 
     @api.model
     def _plan_free(self, session, items):
@@ -178,12 +181,22 @@ class IntegrationPlan(models.AbstractModel):
                     fields=", ".join(missing),
                 ),
             )
+        elif self._lacks_its_whole(session, problems):
+            item.action = "waiting"
+            item.failures.clear()
         elif broken & session.schema.required:
             item.action = "failed"
         elif item.waiting_for and session.patient:
             # The other record may be created in this very run; then this one is
             # created complete.
             item.action = "waiting"
+
+    @api.model
+    def _lacks_its_whole(self, session, problems):
+        """Whether what a record is part of is not coupled, such as a line's order."""
+        whole = session.behavior._whole_field
+        groups = {g.key for g in session.schema.groups if whole in g.fields}
+        return any(problem.group in groups for problem in problems)
 
     @api.model
     def _plan_coupled(self, session, item):
@@ -247,6 +260,8 @@ class IntegrationPlan(models.AbstractModel):
     @api.model
     def _deletion_policy(self, session, item):
         """What a deletion means; a person who chose a side to count chose that too."""
+        if session.mapping._is_only_coupled():
+            return "uncouple"
         if session.deletion_decided:
             return session.deletion_decided
         if item.prefer == "manual":

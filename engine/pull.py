@@ -223,8 +223,8 @@ class IntegrationPull(models.AbstractModel):
     def _create_records(self, session, items):
         mark = self.env["integration.journal"]._mark()
         records = self.env["integration.engine.records"]
-        created = session.records.with_context(tracking_disable=True).create(
-            [records._vals(session, item.values) for item in items]
+        created = session.behavior._create_records(
+            session, [records._vals(session, item.values) for item in items]
         )
         for item, record in zip(items, created, strict=True):
             item.res_id = record.id
@@ -295,7 +295,9 @@ class IntegrationPull(models.AbstractModel):
         record = session.records.browse(item.res_id)
         if item.action == "fields":
             records = self.env["integration.engine.records"]
-            record.write(records._vals(session, item.plan.pull))
+            session.behavior._write_record(
+                record, records._vals(session, item.plan.pull)
+            )
         elif item.action == "delete_odoo":
             record.unlink()
         elif item.action == "deactivate_odoo" and "active" in record._fields:

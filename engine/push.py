@@ -139,14 +139,34 @@ class IntegrationPush(models.AbstractModel):
             or (item.action == "fields" and item.plan.push)
         ]
         bulk = self.env["integration.engine.bulk"]
-        created = bulk._create(session, [i for i in writing if i.action in WRITES])
-        rest = [item for item in writing if id(item) not in created]
+        steps = session.behavior._all_steps(
+            session,
+            [
+                (item, self._values(session, item))
+                for item in writing
+                if item.action not in REMOVALS
+            ],
+        )
+        stepwise = {id(item) for item, todo in steps if todo is not None}
+        simple = [item for item in writing if id(item) not in stepwise]
+        created = bulk._create(session, [i for i in simple if i.action in WRITES])
+        rest = [item for item in simple if id(item) not in created]
         operations = [self._operation(session, item, columns) for item in rest]
         outcomes = bulk._batch(session, operations, begun=bool(created))
         created |= {
             id(item): outcome for item, outcome in zip(rest, outcomes, strict=True)
         }
+        created |= self.env["integration.engine.stepwise"]._send(
+            session, [(item, todo) for item, todo in steps if todo is not None]
+        )
         return [(item, created[id(item)]) for item in writing]
+
+    @api.model
+    def _values(self, session, item):
+        """What is written to the row of an item."""
+        if item.action in WRITES:
+            return self._given(session, item.values)
+        return item.plan.push
 
     @api.model
     def _operation(self, session, item, columns):

@@ -356,7 +356,7 @@ class IntegrationRun(models.AbstractModel):
         if not session.table.change_tracking:
             # Perhaps it was switched on since: ask once more before saying so.
             self._choose_table(session, refresh=True)
-        if not session.table.change_tracking:
+        if not (session.table.change_tracking or session.behavior._read_whole):
             raise UserError(
                 self.env._(
                     "Change tracking is off for the Dataverse table '%s'. Switch on "

@@ -77,6 +77,7 @@ class IntegrationSchema(models.AbstractModel):
                 direction=row._direction(),
                 fill_only=bool(row.constant_value),
                 clear_on_failure=row.clear_value_on_failed_synch,
+                never_empties=any(table.columns[c].type == "Owner" for c in columns),
             )
             lines.append(line)
             labels[line.key] = label

@@ -68,12 +68,20 @@ class Session:
     told_at: float = field(default_factory=time.monotonic)
 
     @cached_property
+    def behavior(self):
+        """What the table does that rows of the mapping cannot say."""
+        name = self.mapping.integration_table
+        return self.mapping.env["integration.behavior"]._of(name)
+
+    @cached_property
     def schema(self):
         """The mapping, compiled when the first record is looked at."""
         return self.compile()
 
     def creates(self, direction):
         """Whether this run creates records that are missing on one side."""
+        if self.mapping._is_only_coupled():
+            return False
         if self.create is not None:
             return self.create
         return self.mapping._creates(direction)

@@ -25,4 +25,6 @@ from . import sync_error
 from . import sync_error_digest
 from . import geography
 from . import res_partner
+from . import res_users
+from . import ir_model_fields
 from . import res_config_settings

@@ -1,5 +1,6 @@
 """A connection to one Dataverse environment."""
 
+import base64
 import logging
 import re
 import secrets
@@ -156,6 +157,19 @@ class IntegrationConnection(models.Model):
         help="Once a day, and only when there are new errors.",
     )
     digest_at = fields.Datetime("Last E-Mail", readonly=True, copy=False)
+    ownership = fields.Selection(
+        [("person", "Person"), ("team", "Team")],
+        string="Ownership Model",
+        required=True,
+        default="person",
+        help="Person: a row in Dataverse belongs to the user who is coupled with the "
+        "salesperson. Team: all rows that Odoo creates belong to one team. It counts "
+        "when the default synchronization setup is used.",
+    )
+    owner_team = fields.Char(
+        "Owning Team",
+        help="Name of the team in Dataverse. Empty: the only team that there is.",
+    )
     webhook_key = fields.Char(groups=fields.NO_ACCESS, copy=False, prefetch=False)
     webhook_on = fields.Boolean(
         "Near Real Time",
@@ -580,17 +594,50 @@ class IntegrationConnection(models.Model):
 
     # -- mappings ---------------------------------------------------------------------
 
-    def action_use_default_synchronization_setup(self):
-        """Create the default mappings that this database can have and lacks."""
+    def action_use_default_synchronization_setup(self, names=None):
+        """Create the default mappings that this database can have and lacks.
+
+        :param names: only these of them
+        """
         self.ensure_one()
         self._check_manager()
-        created = self.env["integration.table.mapping"]._create_defaults(self)
+        created = self.env["integration.table.mapping"]._create_defaults(self, names)
         return self._notify(
             self.env._("Default synchronization setup"),
             self.env._("Created: %s.", ", ".join(created.mapped("name")))
             if created
             else self.env._("All default mappings are there already."),
         )
+
+    def action_review_default_setup(self):
+        """Show what the default mappings would change, and let people choose."""
+        self.ensure_one()
+        return self.env["integration.mapping.set.wizard"]._review(self, "default")
+
+    def action_import_mappings(self):
+        """Take over mappings that another system exported, after a preview."""
+        self.ensure_one()
+        return self.env["integration.mapping.set.wizard"]._review(self, "file")
+
+    def action_export_mappings(self):
+        """Download the mappings as a file, without ids and secrets."""
+        self.ensure_one()
+        self._check_manager()
+        text = self.env["integration.engine.mapping.file"]._write(self.mapping_ids)
+        wizard = self.env["integration.mapping.set.wizard"].create(
+            {
+                "connection_id": self.id,
+                "source": "file",
+                "file": base64.b64encode(text.encode()),
+                "file_name": f"mappings_{self.code}.json",
+            }
+        )
+        return {
+            "type": "ir.actions.act_url",
+            "url": f"/web/content/{wizard._name}/{wizard.id}/file/{wizard.file_name}"
+            "?download=true",
+            "target": "download",
+        }
 
     def action_synchronize_modified(self):
         """Synchronize what changed, mapping by mapping, in the background."""

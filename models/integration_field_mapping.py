@@ -142,8 +142,11 @@ class IntegrationFieldMapping(models.Model):
         """Why the journal does not see changes of the field, or False."""
         if "." in self.field_name:
             return self.env._("The value lives in another record.")
-        if field.inherited:
+        heirs = self.env["integration.journal"]._heirs(self.mapping_id.model)
+        if field.inherited and not heirs:
             return self.env._("The value lives in '%s'.", field.related.split(".")[0])
+        if field.inherited:
+            field = field.related_field
         if not field.store:
             return self.env._("The value is computed and not stored.")
         if field.company_dependent:
@@ -346,7 +349,7 @@ class IntegrationFieldMapping(models.Model):
                 )
             )
         if self.match_key and (
-            not field.store
+            not (field.store or field.inherited)
             or "." in self.field_name
             or field.type in ("html", "many2many", "boolean")
         ):
@@ -373,7 +376,21 @@ class IntegrationFieldMapping(models.Model):
 
     def _cannot_be_written(self, field):
         computed = field.compute and not field.inverse and field.readonly
-        return "." in self.field_name or computed
+        behavior = self.env["integration.behavior"]._of(
+            self.mapping_id.integration_table
+        )
+        acted = self.field_name in behavior._acted_fields
+        return "." in self.field_name or (computed and not acted)
+
+    def _named_fields(self):
+        """``(model, field)`` of the field, and of where its path begins."""
+        first, _dot, rest = self.field_name.partition(".")
+        named = {(self.mapping_id.model, first)}
+        model = self.env.get(self.mapping_id.model)
+        field = model._fields.get(first) if model is not None else None
+        if rest and field is not None and field.comodel_name:
+            named.add((field.comodel_name, rest))
+        return named
 
     @api.constrains(
         "field_name",

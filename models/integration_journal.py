@@ -42,6 +42,16 @@ class IntegrationJournal(models.Model):
                 SELECT TG_ARGV[0], id, TG_OP = 'DELETE' FROM touched;
                 RETURN NULL;
             END $$;
+            CREATE OR REPLACE FUNCTION integration_journal_append_heirs()
+            RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                EXECUTE format(
+                    'INSERT INTO integration_journal (res_model, res_id, deleted)'
+                    ' SELECT %L, heir.id, false FROM %I heir'
+                    ' JOIN touched ON heir.%I = touched.id',
+                    TG_ARGV[0], TG_ARGV[1], TG_ARGV[2]);
+                RETURN NULL;
+            END $$;
         """)
 
     @api.model
@@ -69,6 +79,39 @@ class IntegrationJournal(models.Model):
                 )
             )
 
+        self._create_heir_triggers(model_name)
+
+    @api.model
+    def _heirs(self, model_name):
+        """``(trigger, table, field)`` of the models that lend a model their fields.
+
+        A variant has its name from its product: a change of the product is one of the
+        variant. Users are only coupled: nothing of their partners matters.
+        """
+        model = self.env[model_name]
+        if model_name == "res.users":
+            return []
+        return [
+            (f"integration_journal_{model._table}", self.env[parent]._table, field)
+            for parent, field in model._inherits.items()
+        ]
+
+    @api.model
+    def _create_heir_triggers(self, model_name):
+        for trigger, table, field in self._heirs(model_name):
+            self.env.cr.execute(
+                SQL(
+                    "CREATE OR REPLACE TRIGGER %s AFTER UPDATE ON %s"
+                    " REFERENCING NEW TABLE AS touched FOR EACH STATEMENT"
+                    " EXECUTE FUNCTION integration_journal_append_heirs(%s, %s, %s)",
+                    SQL.identifier(trigger),
+                    SQL.identifier(table),
+                    model_name,
+                    self.env[model_name]._table,
+                    field,
+                )
+            )
+
     @api.model
     def _drop_triggers(self, model_names):
         """Stop the journal of these models and forget what it holds of them."""
@@ -83,6 +126,14 @@ class IntegrationJournal(models.Model):
                         SQL.identifier(self.env[model_name]._table),
                     )
                 )
+            for trigger, table, _field in self._heirs(model_name):
+                self.env.cr.execute(
+                    SQL(
+                        "DROP TRIGGER IF EXISTS %s ON %s",
+                        SQL.identifier(trigger),
+                        SQL.identifier(table),
+                    )
+                )
             self.env.cr.execute(
                 "DELETE FROM integration_journal WHERE res_model = %s", [model_name]
             )
@@ -90,7 +141,10 @@ class IntegrationJournal(models.Model):
     @api.model
     def _drop_function(self):
         """Leave nothing behind in PostgreSQL, not even a trigger that was missed."""
-        self.env.cr.execute("DROP FUNCTION integration_journal_append() CASCADE")
+        self.env.cr.execute(
+            "DROP FUNCTION integration_journal_append(),"
+            " integration_journal_append_heirs() CASCADE"
+        )
 
     @api.model
     def _trigger_name(self, event):

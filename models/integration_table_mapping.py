@@ -17,7 +17,9 @@ from .words import DIRECTIONS
 
 # Records of these models carry rights or configuration: they are never synchronized,
 # whoever asks.
-FORBIDDEN_MODELS = ("res.users", "res.groups", "res.company")
+FORBIDDEN_MODELS = ("res.groups", "res.company")
+# Who is who is known of these; nothing of them is ever created, changed or removed.
+ONLY_COUPLED_MODELS = ("res.users",)
 FORBIDDEN_PREFIXES = ("ir.", "base.", "bus.", "integration.", "auth.", "mail.")
 
 # With another value here, records may take part, or values travel, that no link and no
@@ -482,18 +484,34 @@ class IntegrationTableMapping(models.Model):
     def _defaults(self, connection):
         """The default mappings that this database can have and the connection lacks.
 
-        :return: list of dicts, see `default_mappings`
+        :return: list of complete definitions, see `integration.engine.mapping.set`
         """
-        existing = set(
-            self.with_context(active_test=False)
-            .search([("connection_id", "=", connection.id)])
-            .mapped("name")
-        )
+        existing = set(connection._all_mappings().mapped("name"))
         return [
             definition
-            for definition in DEFAULT_MAPPINGS
-            if definition["name"] not in existing and definition["model"] in self.env
+            for definition in self._all_defaults(connection)
+            if definition["name"] not in existing
         ]
+
+    @api.model
+    def _all_defaults(self, connection, names=None):
+        """The default mappings that this database can have, as complete definitions.
+
+        :param names: only these of them; then lookups between them alone are made
+        """
+        chosen = [
+            definition
+            for definition in DEFAULT_MAPPINGS
+            if definition["model"] in self.env
+            and definition.get("needs_field", "id")
+            in self.env[definition["model"]]._fields
+            and (names is None or definition["name"] in names)
+        ]
+        mapped = {definition["model"] for definition in chosen} | set(
+            connection._all_mappings().mapped("model")
+        )
+        complete = self.env["integration.engine.mapping.set"]._complete
+        return [complete(connection, definition, mapped) for definition in chosen]
 
     @api.model
     def _create_defaults(self, connection, names=None):
@@ -502,44 +520,15 @@ class IntegrationTableMapping(models.Model):
         :param names: only these of them
         :return: the new mappings
         """
-        # The oldest rule of a kind is the one that was delivered.
-        rules = {
-            rule.code: rule.id
-            for rule in self.env["integration.transformation.rule"].search(
-                [], order="id desc"
-            )
-        }
-        return self.create(
+        existing = set(connection._all_mappings().mapped("name"))
+        return self.env["integration.engine.mapping.set"]._apply(
+            connection,
             [
-                self._prepare_default(connection, definition, rules)
-                for definition in self._defaults(connection)
-                if names is None or definition["name"] in names
-            ]
+                definition
+                for definition in self._all_defaults(connection, names)
+                if definition["name"] not in existing
+            ],
         )
-
-    @api.model
-    def _prepare_default(self, connection, definition, rules):
-        vals = {
-            key: value
-            for key, value in definition.items()
-            if key not in ("fields", "model")
-        }
-        vals["connection_id"] = connection.id
-        vals["model_id"] = self.env["ir.model"]._get_id(definition["model"])
-        vals["field_mapping_ids"] = [
-            (
-                0,
-                0,
-                {
-                    **{key: value for key, value in pair.items() if key != "rule"},
-                    "sequence": sequence,
-                    "transformation_rule_id": rules.get(pair.get("rule")),
-                },
-            )
-            for sequence, pair in enumerate(definition["fields"])
-            if pair.get("field_name", "id") in self.env[definition["model"]]._fields
-        ]
-        return vals
 
     # -- what takes part --------------------------------------------------------------
 
@@ -579,6 +568,11 @@ class IntegrationTableMapping(models.Model):
                 no_reset_password=True,
             )
         )
+
+    def _is_only_coupled(self):
+        """Whether the records are coupled, and never written on either side."""
+        self.ensure_one()
+        return self.model in ONLY_COUPLED_MODELS
 
     def _creates(self, direction):
         """Whether records missing on one side are created there."""

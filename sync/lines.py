@@ -47,6 +47,8 @@ class Line:
     direction: Direction = BIDIRECTIONAL
     fill_only: bool = False
     clear_on_failure: bool = False
+    #: an empty value never replaces one (an owner: a row always has one)
+    never_empties: bool = False
 
     def __post_init__(self) -> None:
         kind = type(self.rule).__name__
@@ -95,6 +97,7 @@ class Line:
             for name, value in self.translate(target, rows[OTHER[target]]).items()
             if self.rule.normal(held[name]) != self.rule.normal(value)
             and not (self.fill_only and (is_empty(value) or not is_empty(held[name])))
+            and not (self.never_empties and is_empty(value))
         }
 
     def agrees(self, rows: Rows, direction: Direction) -> bool:
@@ -109,7 +112,8 @@ class Line:
             return all(self._reproduces(side, rows) for side in sides)
         if not self.rule.one_way:
             sides = SIDES
-        return any(self._reproduces(side, rows) for side in sides)
+        judge = all if self.rule.of_the_row else any
+        return judge(self._reproduces(side, rows) for side in sides)
 
     def _reproduces(self, side: Side, rows: Rows) -> bool:
         try:
@@ -177,7 +181,7 @@ class Group:
             name: value
             for line in self.lines
             for name, value in line.translate(target, source).items()
-            if not (line.fill_only and is_empty(value))
+            if not ((line.fill_only or line.never_empties) and is_empty(value))
         }
 
     def agrees(self, rows: Rows, direction: Direction) -> bool:

@@ -12,7 +12,7 @@ line's fields or columns. It never guesses: what has no counterpart raises
 from __future__ import annotations
 
 import string
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 from .values import canonical, html_from_text
@@ -47,9 +47,12 @@ class Rule:
 
     `one_way`: the rule has a meaning only in the direction of its line, so the line
     must have one.
+    `of_the_row`: a value means something else when other values of the row change, so
+    two rows agree only if each says what the other does.
     """
 
     one_way = False
+    of_the_row = False
 
     def to_dataverse(self, values: tuple, row: Mapping[str, Any]) -> tuple:
         """The values for the columns. `row`: all canonical values of the Odoo record.
@@ -200,15 +203,18 @@ class Html(Rule):
 
 
 class Choice(Rule):
-    """A fixed list: Odoo value <-> Dataverse option, e.g. {"person": 1, "company": 2}.
+    """A fixed list of pairs, Odoo value <-> Dataverse option: ("person", 1), …
 
-    Where several Odoo values share an option, the first one listed comes back.
+    Where several Odoo values share an option, or several options a value, the first one
+    listed comes back.
     """
 
-    def __init__(self, options: Mapping[Hashable, int]):
-        self._options = dict(options)
+    def __init__(self, options: Mapping[Hashable, int] | Iterable[tuple[Any, int]]):
+        pairs = options.items() if isinstance(options, Mapping) else options
+        self._options: dict[Any, int] = {}
         self._values: dict[int, Any] = {}
-        for value, option in self._options.items():
+        for value, option in pairs:
+            self._options.setdefault(value, option)
             self._values.setdefault(option, value)
 
     def to_dataverse(self, values: tuple, row: Mapping[str, Any]) -> tuple:

@@ -5,6 +5,8 @@ from . import test_bugs_checkpoint
 from . import test_bulk
 from . import test_conflicts
 from . import test_connection
+from . import test_default_apps
+from . import test_default_mappings
 from . import test_deletions
 from . import test_epoch
 from . import test_error_digest
@@ -13,6 +15,7 @@ from . import test_full_sync
 from . import test_guards
 from . import test_journal
 from . import test_mapping_changes
+from . import test_mapping_sets
 from . import test_mappings
 from . import test_match_based_coupling
 from . import test_matching

@@ -146,6 +146,9 @@ class Person:
 class DataverseCase(TransactionCase):
     """A connected database and an empty Dataverse, anew for each test."""
 
+    # The default mappings that a test begins with.
+    defaults = ["CUSTOMER", "CONTACT"]
+
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
@@ -161,7 +164,8 @@ class DataverseCase(TransactionCase):
         self.simulator.control("POST", "reset")
         self.person = Person(self.simulator.client(self.simulator.info["salesperson"]))
         self.connection = self._connect()
-        self.customers, self.contacts = self.connection.mapping_ids.sorted("sequence")
+        self.customers = self.mapping("CUSTOMER")
+        self.contacts = self.mapping("CONTACT")
 
     def _connect(self, **vals):
         info = self.simulator.info
@@ -178,9 +182,13 @@ class DataverseCase(TransactionCase):
             }
         )
         connection.action_connect()
-        connection.action_use_default_synchronization_setup()
+        connection.action_use_default_synchronization_setup(self.defaults)
         connection.mapping_ids.synch_only_coupled = False
         return connection
+
+    def mapping(self, name):
+        """The table mapping of that name."""
+        return self.connection.mapping_ids.filtered(lambda m: m.name == name)
 
     # -- people in Odoo ---------------------------------------------------------------
 

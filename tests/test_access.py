@@ -56,6 +56,8 @@ MANAGER = {
     "integration.tombstone": READ | {"unlink"},
 }
 WIZARDS_OF_MANAGERS = {
+    "integration.mapping.set.wizard",
+    "integration.mapping.set.wizard.line",
     "integration.full.sync.wizard",
     "integration.setup.wizard",
     "integration.setup.wizard.check",
@@ -71,6 +73,9 @@ OF_MANAGERS = {
         "action_unregister_webhook",
         "action_download_solution",
         "action_use_default_synchronization_setup",
+        "action_review_default_setup",
+        "action_import_mappings",
+        "action_export_mappings",
         "action_synchronize_modified",
         "action_run_full_synchronization",
         "action_send_again",

@@ -333,8 +333,9 @@ class TestSynchronize(DataverseCase):
     def test_records_that_exist_before_the_mapping_are_synchronized(self):
         self.connection.mapping_ids.unlink()
         partner = self.company("Older than the mapping")
-        self.connection.action_use_default_synchronization_setup()
-        self.customers, self.contacts = self.connection.mapping_ids.sorted("sequence")
+        self.connection.action_use_default_synchronization_setup(self.defaults)
+        self.customers = self.mapping("CUSTOMER")
+        self.contacts = self.mapping("CONTACT")
         self.connection.mapping_ids.synch_only_coupled = False
         self.synchronize(self.customers)
         self.assertTrue(self.coupled(partner))

@@ -351,3 +351,15 @@ class TestTour(DataverseCase, HttpCase):
         self.assertFalse(self.partner_of(row_id))
         self.start_tour(url, "dataverse_sync_from_dynamics_couple")
         self.assertEqual(self.partner_of(row_id).name, "Nordlys Odense")
+
+    def test_default_setup(self):
+        partner, row_id = self.pair()
+        self.customers.deletion_policy = "manual"
+        lines = self.customers.field_mapping_ids
+        lines.filtered(lambda line: line.field_name == "phone").unlink()
+        url = f"/odoo/dataverse-connections/{self.connection.id}"
+        self.start_tour(url, "dataverse_sync_default_setup")
+        self.start_tour(url, "dataverse_sync_take_over")
+        self.assertEqual(self.customers.deletion_policy, "deactivate")
+        self.assertTrue(self.mapping("CURRENCY"))
+        self.assertEqual(self.coupled(partner), row_id)

@@ -2,6 +2,7 @@ from . import integration_both_sides
 from . import integration_conflict_wizard
 from . import integration_coupling_wizard
 from . import integration_full_sync_wizard
+from . import integration_mapping_set_wizard
 from . import integration_match_wizard
 from . import integration_preview
 from . import integration_setup_wizard

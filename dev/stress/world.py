@@ -65,7 +65,7 @@ class World:
                 }
             )
             connection.action_connect()
-            connection.action_use_default_synchronization_setup()
+            connection.action_use_default_synchronization_setup(["CUSTOMER", "CONTACT"])
             connection.mapping_ids.synch_only_coupled = False
             self.mapping_ids = connection.mapping_ids.sorted("sequence").ids
             self.customers_id, self.contacts_id = self.mapping_ids

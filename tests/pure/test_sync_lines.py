@@ -177,6 +177,39 @@ def test_fill_only_fills_only_what_is_empty_of_several():
     assert line.changes("dataverse", pair) == {"y": "B"}
 
 
+def test_an_owner_is_never_emptied():
+    line = Line("owner", ("user_id",), ("ownerid",), never_empties=True)
+    for target, pair in (
+        ("dataverse", rows({"user_id": None}, {"ownerid": "systemuser(1)"})),
+        ("odoo", rows({"user_id": "systemuser(1)"}, {"ownerid": None})),
+    ):
+        assert line.changes(target, pair) == {}
+        assert line.agrees(pair, BOTH)
+    group = Group("owner", (line,))
+    assert group.to_dataverse({"user_id": None}) == {}
+    pair = rows({"user_id": "systemuser(2)"}, {"ownerid": "systemuser(1)"})
+    assert line.changes("dataverse", pair) == {"ownerid": "systemuser(2)"}
+
+
+class Percent(Rule):
+    of_the_row = True
+
+    def to_dataverse(self, values, row):
+        return (values[0] * row["price"] // 100,)
+
+    def to_odoo(self, values, row):
+        return (values[0] * 100 // row["amount"],)
+
+
+def test_a_value_of_the_row_agrees_only_if_both_sides_say_so():
+    line = Line("discount", ("percent",), ("discount",), Percent())
+    before = {"amount": 100, "discount": 10}
+    assert line.agrees(rows({"percent": 10, "price": 100}, before), BOTH)
+    doubled = rows({"percent": 10, "price": 200}, before)
+    assert not line.agrees(doubled, BOTH)
+    assert line.changes("dataverse", doubled) == {"discount": 20}
+
+
 def test_lines_are_grouped_in_their_order():
     lines = [Line(k, (k,), (k.upper(),)) for k in "abcd"]
     groups = group_lines(lines, {"b": "pair", "d": "pair"})

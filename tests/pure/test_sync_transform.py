@@ -125,6 +125,12 @@ def test_choice_takes_the_first_value_that_shares_an_option():
     assert to_odoo(rule, 1) == ("30 days",)
 
 
+def test_choice_takes_the_first_option_that_shares_a_value():
+    rule = Choice([("pending", 1), ("pending", 2), ("won", 3)])
+    assert to_dataverse(rule, "pending") == (1,)
+    assert to_odoo(rule, 2) == ("pending",)
+
+
 def test_active_looks_at_the_state_only():
     assert to_odoo(Active(), 0, 100000) == (True,)
     assert to_odoo(Active(), 2, None) == (False,)

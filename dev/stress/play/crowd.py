@@ -60,7 +60,7 @@ def _set_up(env, announced, people):
         }
     )
     connection.action_connect()
-    connection.action_use_default_synchronization_setup()
+    connection.action_use_default_synchronization_setup(["CUSTOMER", "CONTACT"])
     connection.mapping_ids.synch_only_coupled = False
     # Odoo wins, so that what is to be in the end is known.
     connection.mapping_ids.update_conflict_policy = "send"

@@ -157,7 +157,7 @@ class World:
                 }
             )
             connection.action_connect()
-            connection.action_use_default_synchronization_setup()
+            connection.action_use_default_synchronization_setup(["CUSTOMER", "CONTACT"])
             connection.mapping_ids.synch_only_coupled = False
             self.connection_id = connection.id
             self.mapping_ids = {

@@ -642,3 +642,38 @@ tours.add("dataverse_sync_safety_page", {
         { trigger: ".o_field_widget[name=guard_deletions] input" },
     ],
 });
+
+tours.add("dataverse_sync_default_setup", {
+    steps: () => [
+        {
+            trigger: ".o_form_view button[name=action_review_default_setup]",
+            run: "click",
+        },
+        {
+            content: "what was changed by hand is shown",
+            trigger: ".modal .o_data_row:contains(CUSTOMER):contains(Resolve Deletion)",
+        },
+        {
+            content: "and what is new",
+            trigger: ".modal .o_data_row:contains(CURRENCY) .badge:contains(New)",
+        },
+    ],
+});
+
+tours.add("dataverse_sync_take_over", {
+    steps: () => [
+        {
+            trigger: ".o_form_view button[name=action_review_default_setup]",
+            run: "click",
+        },
+        {
+            trigger: ".modal .o_data_row:contains(CUSTOMER) .o_field_boolean_toggle input",
+            run: "click",
+        },
+        { trigger: ".modal button[name=action_apply]", run: "click" },
+        {
+            content: "the mappings are there, and the dialog is not",
+            trigger: ".o_action_manager .o_kanban_view:contains(CURRENCY)",
+        },
+    ],
+});
