@@ -31,7 +31,6 @@ LOOK_UPS = {
     "tax": "right(upper(regexp_replace(%s, '[^[:alnum:]]', '', 'g')), 8) = ANY(%s)",
     "company": "lower(%s) LIKE ANY(%s)",
 }
-NUMBERS = ("phone", "tax")
 
 
 @dataclass
@@ -153,7 +152,7 @@ class IntegrationCouple(models.AbstractModel):
         for name, kind in zip(criterion.keys, criterion.kinds, strict=True):
             field = session.records._fields[name]
             # Lent fields are looked up by the ORM, which knows no ends of numbers.
-            readable = field.store or (field.inherited and kind not in NUMBERS)
+            readable = field.store or (field.inherited and kind not in sync.keys.LOOSE)
             if readable and field.type in ("char", "text") and not field.translate:
                 return name, kind
         return None, None
