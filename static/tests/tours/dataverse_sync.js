@@ -673,7 +673,7 @@ tours.add("dataverse_sync_take_over", {
         { trigger: ".modal button[name=action_apply]", run: "click" },
         {
             content: "the mappings are there, and the dialog is not",
-            trigger: ".o_action_manager .o_kanban_view:contains(CURRENCY)",
+            trigger: ".o_action_manager .o_list_view .o_data_row:contains(CURRENCY)",
         },
     ],
 });
