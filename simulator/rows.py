@@ -7,6 +7,7 @@ conditional operations", "Table relationships: cascading behavior".
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import uuid
 from dataclasses import dataclass
@@ -23,6 +24,10 @@ from .security import Caller, Security
 from .store import Store
 
 Row = dict[str, Any]
+
+# The operating system is asked for randomness once: asked for each row it would take
+# a good part of the time in which a row is written.
+_random = random.Random(uuid.uuid4().int)
 
 
 @dataclass(frozen=True)
@@ -129,12 +134,12 @@ class Rows:
         row_id = row_id or given.get(table.primary_id)
         if row_id and self.store.exists(table, row_id):
             raise errors.duplicate_row()
-        return self._insert(table, given, caller, row_id or str(uuid.uuid4()))
+        return self._insert(table, given, caller, row_id or _new_id())
 
     def create_stored(self, table: Table, given: Row, caller: Caller) -> str:
         """``create`` from stored values, as the platform's own messages do."""
         self.security.require(caller, table, "Create")
-        return self._insert(table, given, caller, str(uuid.uuid4()))
+        return self._insert(table, given, caller, _new_id())
 
     def _insert(self, table: Table, given: Row, caller: Caller, row_id: str) -> str:
         behavior = self._behaviors[table.name]
@@ -517,3 +522,7 @@ class _KeysEnforced:
             for name, columns in self._store.keys(self._table).items():
                 if f"{self._table.name}.{columns[0]}" in str(error):
                     raise errors.duplicate_key(name, ", ".join(columns)) from error
+
+
+def _new_id() -> str:
+    return str(uuid.UUID(int=_random.getrandbits(128), version=4))
