@@ -3,6 +3,7 @@
 from odoo import api, fields, models
 
 from .. import dataverse, sync
+from .records import guid_in
 from .schema import MASTER
 from .session import Item
 
@@ -394,18 +395,13 @@ class IntegrationCapture(models.AbstractModel):
         if item.seen_dataverse:
             if item.dataverse is not None:
                 item.name = item.dataverse.get(session.table.primary_name)
-                item.merged_into = self._target_of(item.dataverse.get(MASTER))
+                item.merged_into = guid_in(item.dataverse.get(MASTER))
                 item.dataverse = self.env["integration.engine.records"]._canonical_row(
                     session, item.dataverse
                 )
         elif item.coupling and item.coupling.base:
             item.dataverse = sync.Base.from_dict(item.coupling.base).dataverse
             item.etag = item.coupling.etag
-
-    @api.model
-    def _target_of(self, reference):
-        """The GUID in ``table(guid)``."""
-        return reference and reference.partition("(")[2].rstrip(")")
 
     # -- looking for what nobody told -------------------------------------------------
 

@@ -22,12 +22,14 @@ class IntegrationCascade(models.AbstractModel):
     def _spare(self, session, items):
         """Put aside the deletions of rows that others still belong to.
 
-        Talks to Dataverse when something is to be deleted, so nothing may be locked.
+        Talks to Dataverse when something is to be deleted; what was coupled on the way
+        is committed before, so that nobody waits for the answer.
         """
         deletions = [item for item in items if item.action == "delete_dataverse"]
         going = {item.external_id for item in deletions}
         if not going:
             return
+        self.env["integration.engine.run"]._commit(session)
         belonging = Counter()
         for mapping, table in self._tables(session):
             for column in self._columns(session, mapping, table):

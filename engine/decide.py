@@ -4,6 +4,7 @@ from odoo import api, fields, models
 from odoo.exceptions import UserError
 
 from .. import sync
+from .records import guid_in
 
 
 class IntegrationDecide(models.AbstractModel):
@@ -47,7 +48,7 @@ class IntegrationDecide(models.AbstractModel):
     @api.model
     def _author(self, session, reference):
         """The name of the user behind ``table(guid)``."""
-        guid = (reference or "").partition("(")[2].rstrip(")")
+        guid = guid_in(reference)
         gateway = self.env["integration.engine.gateway"]
         return bool(guid) and gateway._user_name(session.connection, guid)
 

@@ -147,9 +147,7 @@ class IntegrationRecords(models.AbstractModel):
     def _know(self, session, values):
         """Look up which of these canonical values are references that are coupled."""
         guids = {
-            value.partition("(")[2].rstrip(")")
-            for value in values
-            if value.endswith(")") and "(" in value
+            guid_in(value) for value in values if value.endswith(")") and "(" in value
         }
         if guids:
             for coupling in self._couplings_of(session, external_ids=guids):
@@ -168,7 +166,7 @@ class IntegrationRecords(models.AbstractModel):
                 model_name, _, id_ = reference[len(UNCOUPLED) :].partition(",")
                 ids.setdefault(model_name, set()).add(int(id_))
             else:
-                guids.add(reference.partition("(")[2].rstrip(")"))
+                guids.add(guid_in(reference))
         coupled = set()
         for model_name, res_ids in (ids or {None: ()}).items():
             for coupling in self._couplings_of(
@@ -200,13 +198,6 @@ class IntegrationRecords(models.AbstractModel):
         if column is not None and value in column.options:
             return column.options[value]
         field = session.records._fields.get(name)
-        if isinstance(value, list):
-            return ", ".join(
-                column.options.get(one, str(one))
-                if column is not None
-                else self._shown(session, name, one)
-                for one in value
-            )
         if field is not None and field.comodel_name in GEOGRAPHY:
             place = (
                 self.env["integration.engine.geography"]
@@ -227,8 +218,7 @@ class IntegrationRecords(models.AbstractModel):
             return self.env[model_name].browse(int(id_)).exists()
         if value not in session.known:
             return None
-        guid = value.partition("(")[2].rstrip(")")
-        for coupling in self._couplings_of(session, external_ids=[guid]):
+        for coupling in self._couplings_of(session, external_ids=[guid_in(value)]):
             return self.env[coupling["res_model"]].browse(coupling["res_id"]).exists()
         return None
 
@@ -277,6 +267,11 @@ class IntegrationRecords(models.AbstractModel):
                 session.mapping._scope_domain() & Domain("id", "in", list(ids))
             ).ids
         )
+
+
+def guid_in(reference):
+    """The GUID in ``table(guid)``; nothing in nothing."""
+    return reference and reference.partition("(")[2].rstrip(")")
 
 
 def _id_in(reference):

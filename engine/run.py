@@ -181,16 +181,6 @@ class IntegrationRun(models.AbstractModel):
 
         Its table is ``None`` until Dataverse was asked about it once.
         """
-        stored = (
-            self.env["integration.table"]
-            .sudo()
-            .search(
-                [
-                    ("connection_id", "=", mapping.connection_id.id),
-                    ("name", "=", mapping.integration_table),
-                ]
-            )
-        )
         return Session(
             mapping=mapping.sudo(),
             connection=mapping.sudo().connection_id,
@@ -199,7 +189,7 @@ class IntegrationRun(models.AbstractModel):
             checkpoint=self.env["integration.checkpoint"],
             fence=0,
             records=mapping.sudo()._records(),
-            table=dataverse.Table.from_dict(stored.definition) if stored else None,
+            table=self.env["integration.engine.schema"]._known_table(mapping),
         )
 
     @api.model

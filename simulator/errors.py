@@ -483,12 +483,6 @@ def segment_not_found(segment: str) -> DataverseError:
     )
 
 
-def query_syntax(message: str) -> DataverseError:
-    return DataverseError(
-        400, "0x8006088a", f"Bad Request - Error in query syntax. {message}"
-    )
-
-
 def bad_request(message: str) -> DataverseError:
     return DataverseError(400, "0x80060888", message)
 

@@ -30,7 +30,6 @@ from pathlib import Path
 from typing import Any
 
 LOOKUP_TYPES = frozenset({"Lookup", "Owner", "Customer"})
-OPTION_TYPES = frozenset({"Picklist", "State", "Status", "MultiSelectPicklist"})
 FILE_TYPES = frozenset({"File", "Image"})
 
 
