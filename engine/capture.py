@@ -1,5 +1,7 @@
 """See both sides: what changed since the last run goes into the inbox."""
 
+from functools import partial
+
 from odoo import api, fields, models
 
 from .. import dataverse, sync
@@ -171,26 +173,35 @@ class IntegrationCapture(models.AbstractModel):
     @api.model
     def _capture_odoo(self, session):
         """Move the journal of the model into the inboxes of all its mappings."""
-        while True:
-            self.env.cr.execute(
-                "WITH read AS ("
-                "  DELETE FROM integration_journal WHERE id IN ("
-                "    SELECT id FROM integration_journal WHERE res_model = %s"
-                "    ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)"
-                "  RETURNING res_id"
-                "), stored AS ("
-                "  INSERT INTO integration_inbox (mapping_id, res_id)"
-                "  SELECT DISTINCT m.id, read.res_id"
-                "  FROM read CROSS JOIN integration_table_mapping m"
-                "  WHERE m.active AND m.model = %s"
-                ") SELECT count(*) FROM read",
-                [session.mapping.model, JOURNAL_BATCH, session.mapping.model],
-            )
-            (read,) = self.env.cr.fetchone()
-            if read:
-                self.env["integration.engine.run"]._commit(session)
-            if read < JOURNAL_BATCH:
-                return
+        run = self.env["integration.engine.run"]
+        move = partial(self._move_journal, session)
+        while run._retrying(move, session):
+            pass
+
+    @api.model
+    def _move_journal(self, session):
+        """Move a part of the journal; another mapping of the model may be at it too.
+
+        :return: whether there may be more
+        """
+        self.env.cr.execute(
+            "WITH read AS ("
+            "  DELETE FROM integration_journal WHERE id IN ("
+            "    SELECT id FROM integration_journal WHERE res_model = %s"
+            "    ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)"
+            "  RETURNING res_id"
+            "), stored AS ("
+            "  INSERT INTO integration_inbox (mapping_id, res_id)"
+            "  SELECT DISTINCT m.id, read.res_id"
+            "  FROM read CROSS JOIN integration_table_mapping m"
+            "  WHERE m.active AND m.model = %s"
+            ") SELECT count(*) FROM read",
+            [session.mapping.model, JOURNAL_BATCH, session.mapping.model],
+        )
+        (read,) = self.env.cr.fetchone()
+        if read:
+            self.env["integration.engine.run"]._commit(session)
+        return read == JOURNAL_BATCH
 
     # -- out of the inbox -------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from time import monotonic
 
-from psycopg2 import errorcodes
+from psycopg2 import errors
 
 from odoo import api, fields, models
 from odoo.tools import SQL
@@ -24,9 +24,9 @@ from .. import sync
 # What PostgreSQL says when somebody else was faster: not the record's fault, it is
 # planned anew.
 CONCURRENCY = (
-    errorcodes.SERIALIZATION_FAILURE,
-    errorcodes.DEADLOCK_DETECTED,
-    errorcodes.LOCK_NOT_AVAILABLE,
+    errors.SerializationFailure,
+    errors.DeadlockDetected,
+    errors.LockNotAvailable,
 )
 CREATES = ("create_odoo", "recreate_odoo")
 REMOVALS = ("deactivate_odoo", "delete_odoo")
@@ -65,7 +65,7 @@ class IntegrationPull(models.AbstractModel):
         if not items:
             return
         error, _done = self._attempt(session, items, self._create_records)
-        if getattr(error, "pgcode", None) in CONCURRENCY:
+        if isinstance(error, CONCURRENCY):
             raise error
         if error and len(items) == 1:
             self._refuse(session, items[0], error)
@@ -134,7 +134,7 @@ class IntegrationPull(models.AbstractModel):
 
     @api.model
     def _not_written(self, session, item, error):
-        if getattr(error, "pgcode", None) in CONCURRENCY:
+        if isinstance(error, CONCURRENCY):
             self._put_back(session, item, LOCKED_AGAIN)
         else:
             self._refuse(session, item, error)
@@ -380,7 +380,7 @@ class _Expected(logging.Filter):
 
     def filter(self, record):
         error = record.args[-1] if isinstance(record.args, tuple) else None
-        expected = getattr(error, "pgcode", None) in CONCURRENCY
+        expected = isinstance(error, CONCURRENCY)
         return not expected or record.thread != self.thread
 
 

@@ -7,8 +7,6 @@ import logging
 import time
 from datetime import timedelta
 
-import psycopg2
-
 from odoo import api, fields, models, modules
 from odoo.exceptions import UserError
 from odoo.sql_db import Cursor
@@ -24,7 +22,7 @@ from .session import Session
 _logger = logging.getLogger(__name__)
 
 CHUNK = 500
-# A chunk that meets concurrent users is planned anew this often.
+# What meets other transactions is done anew this often.
 TRIES = 5
 # Seconds to wait for records that somebody else had locked.
 LOCKED_PAUSES = (1.1, 1.1)
@@ -89,7 +87,7 @@ class IntegrationRun(models.AbstractModel):
             decided = deletion_policy or conflict_policy
             return self._busy(job, None if decided else couplings, asked)
         self.env["integration.engine.progress"]._bury_dead(mapping)
-        session = error = stopped = None
+        session = failure = None
         try:
             session = self._open(
                 mapping,
@@ -106,21 +104,29 @@ class IntegrationRun(models.AbstractModel):
             if couplings is not None:
                 self._look_at(session, couplings, prefer)
             (work or self._work)(session)
-        except Stopped:
-            stopped = self.env._(
-                "Stopped. What is left is done by the next run, from where it was."
-            )
-        except Exception as failure:
-            error = self._broke_off(mapping, job, failure)
+        except Exception as broke_off:
+            failure = broke_off
+            self._rollback()
+        return self._retrying(
+            lambda: self._end(mapping, job, checkpoint, fence, session, failure)
+        )
+
+    @api.model
+    def _end(self, mapping, job, checkpoint, fence, session, failure):
+        """Give the mapping back, and keep how the run ended, in one transaction."""
         checkpoint._release(fence)
-        if error:
+        if failure and not isinstance(failure, Stopped):
+            error = self._broke_off(mapping, job, failure)
             state = "held" if job.held_back else "failed"
             return self._finish(job, state, error, session)
-        if not (session.out_of_time or stopped):
-            job._carried_out()
         self.env["sync.error"]._report(mapping, {(0, ""): []}, job)
-        if stopped:
-            return self._finish(job, "stopped", stopped, session)
+        if failure:
+            message = self.env._(
+                "Stopped. What is left is done by the next run, from where it was."
+            )
+            return self._finish(job, "stopped", message, session)
+        if not session.out_of_time:
+            job._carried_out()
         state = "partial" if session.counts["failed"] else "done"
         return self._finish(job, state, session.message, session)
 
@@ -261,21 +267,12 @@ class IntegrationRun(models.AbstractModel):
 
         :return: whether there may be more to do in this run
         """
-        for attempt in range(TRIES):
-            session.known.clear()
-            try:
-                return self._try_chunk(session)
-            except psycopg2.OperationalError as error:
-                last = session.preview or attempt == TRIES - 1
-                if error.pgcode not in CONCURRENCY or last:
-                    raise
-                # Somebody saved one of these records: their change comes first.
-                self._rollback()
-                session.counts = session.committed.copy()
-        return False
+        # When somebody saves one of these records, their change comes first.
+        return self._retrying(lambda: self._try_chunk(session), session)
 
     @api.model
     def _try_chunk(self, session):
+        session.known.clear()
         capture = self.env["integration.engine.capture"]
         items = capture._items(session, CHUNK)
         if not items:
@@ -357,11 +354,10 @@ class IntegrationRun(models.AbstractModel):
 
     @api.model
     def _broke_off(self, mapping, job, failure):
-        """Undo what is half done, and keep why the whole run ended.
+        """Keep why the whole run ended.
 
         :return: the sentence
         """
-        self._rollback()
         vals = {"kind": "permanent", "record_name": mapping.name}
         if isinstance(failure, dataverse.DataverseError):
             vals |= self._connection_failed(mapping.connection_id, failure)
@@ -483,6 +479,25 @@ class IntegrationRun(models.AbstractModel):
         if session:
             session.committed = session.counts.copy()
         return left
+
+    @api.model
+    def _retrying(self, work, session=None):
+        """Do something on fresh data until no other transaction is in its way.
+
+        :param work: called without arguments; what was done before it is committed
+        :return: what it returns
+        """
+        # A preview has one transaction, in which nobody meets it.
+        preview = session and session.preview
+        for tries_left in reversed(range(TRIES)):
+            try:
+                return work()
+            except CONCURRENCY:
+                if preview or not tries_left:
+                    raise
+                self._rollback()
+                if session:
+                    session.counts = session.committed.copy()
 
     @api.model
     def _rollback(self):

@@ -46,6 +46,33 @@ class TestScheduling(DataverseCase):
         self.assertIn("being synchronized already", counters["message"])
         self.assertEqual(set(self.jobs().mapped("state")), {"done"})
 
+    def test_other_transactions_in_the_way_of_a_run(self):
+        """Two mappings of one model empty the same journal, and end side by side."""
+        partner, row_id = self.pair()
+        partner.phone = "1"
+        for model, method in (
+            ("integration.engine.capture", "_move_journal"),
+            ("sync.error", "_report"),
+        ):
+            cls = type(self.env[model])
+            done, met = getattr(cls, method), []
+
+            def meets(engine, *args, done=done, met=met):
+                if not met:
+                    met.append(True)
+                    raise SerializationFailure()
+                return done(engine, *args)
+
+            self.patch(cls, method, meets)
+        counters = self.synchronize(self.customers)
+        self.assertEqual((counters["state"], counters["modified"]), ("done", 1))
+        self.assertEqual(
+            self.person.read("account", row_id, "telephone1"), {"telephone1": "1"}
+        )
+        self.assertFalse(
+            self.env["integration.checkpoint"]._leased(), "the lease is given back"
+        )
+
     def test_connections_that_are_paused_or_off_are_left_alone(self):
         self.connection._pause(3600)
         self.run_scheduled()
