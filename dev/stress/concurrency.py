@@ -20,7 +20,9 @@ WORKERS, PEOPLE = 2, 4
 WAIT_LIMIT = float(os.environ.get("STRESS_WAIT_MS", 50))
 
 
-def run(budget_seconds: float, seed: int, report: Report) -> None:
+def run(
+    budget_seconds: float, seed: int, report: Report, wait_limit: float = WAIT_LIMIT
+) -> None:
     """Let everybody work for the time of the budget, then look at both sides."""
     with environment.ready() as template, simulator(empty=True) as announced:
         name = database.named(f"test_{os.getpid()}")
@@ -34,7 +36,7 @@ def run(budget_seconds: float, seed: int, report: Report) -> None:
                 seconds=max(budget_seconds - 30, 10),
                 workers=WORKERS,
                 people=PEOPLE,
-                wait_limit=WAIT_LIMIT,
+                wait_limit=wait_limit,
             )
         finally:
             database.drop(name)
