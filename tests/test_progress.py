@@ -141,7 +141,7 @@ class TestProgress(DataverseCase):
         )
         self.env["integration.checkpoint"]._of(self.customers)._acquire()
         self.env.cr.execute(
-            "UPDATE integration_checkpoint SET lease_expires = now() - interval '1 hour'"
+            "UPDATE integration_checkpoint SET lease_expires = now() - interval '1h'"
         )
         self.synchronize(self.customers)
         self.assertEqual(job.state, "failed")
