@@ -60,7 +60,8 @@ class Store:
         # Lines of the journal that wait for the end of the transaction.
         self._lines: list[tuple[Any, ...]] = []
         self._last_writes: dict[str, int] = {}
-        self._restarts = 0
+        # How often everything was emptied, or went back to what it was.
+        self.restarts = 0
         # Called when the database has gone back to what it was.
         self.listeners: list[Callable[[], object]] = []
         self._snapshot: sqlite3.Connection | None = None
@@ -261,6 +262,7 @@ class Store:
             stored = [t.name for t in self.schema.tables.values() if not t.view_of]
             for name in (*stored, "journal", "file_content"):
                 self.execute(f"DELETE FROM {name}")
+        self.restarts += 1
 
     def take_snapshot(self) -> None:
         """Keep a copy of everything stored, in memory, in place of an earlier one."""
@@ -279,11 +281,11 @@ class Store:
 
     def stamp(self, *tables: str) -> tuple[int, ...]:
         """Another one as soon as a row of one of ``tables`` may have changed."""
-        return (self._restarts, *(self._last_writes.get(name, 0) for name in tables))
+        return (self.restarts, *(self._last_writes.get(name, 0) for name in tables))
 
     def _tell_listeners(self) -> None:
         self._keys = None
-        self._restarts += 1
+        self.restarts += 1
         for listener in self.listeners:
             listener()
 
