@@ -167,6 +167,15 @@ class IntegrationTableMapping(models.Model):
         help="A change in Odoo is sent as soon as it is saved, and one in Dataverse "
         "fetched as soon as Dataverse calls, without waiting for the interval.",
     )
+    ask_less_often = fields.Boolean(
+        "Ask Less Often When Quiet",
+        default=True,
+        help="While nothing changes for hours, Dataverse is asked less and less often, "
+        "but at least every hour. What changes in Odoo, a call of Dataverse and your "
+        "own requests are answered at once, and the usual pace begins anew.",
+    )
+    asked_at = fields.Datetime(readonly=True, copy=False)
+    quiet_since = fields.Datetime(readonly=True, copy=False)
     next_synch = fields.Datetime("Next Synchronization", readonly=True, copy=False)
     needed_mapping_ids = fields.Many2many(
         "integration.table.mapping",

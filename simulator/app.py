@@ -82,6 +82,7 @@ class App:
             if not (fault and fault.drop == "before"):
                 response = (fault.response() if fault else None) or refusal
                 if response is None:
+                    self.webhooks.settle()
                     response = self._work(
                         entry["client"],
                         method,

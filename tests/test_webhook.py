@@ -239,6 +239,63 @@ class TestWebhookFaults(WebhookCase):
         self.run_scheduled()
         self.assertEqual(self.partners(), 1)
 
+    def check(self):
+        self.connection.action_check_webhook()
+        return self.connection.webhook_problem
+
+    def test_everything_in_order_says_so(self):
+        answer = self.connection.action_check_webhook()
+        self.assertIn("in order", answer["params"]["message"])
+        self.assertFalse(self.connection.webhook_problem)
+
+    def test_a_step_that_somebody_switched_off(self):
+        client = self.person.client
+        steps = client.request(
+            "GET",
+            "sdkmessageprocessingsteps",
+            params={"$select": "sdkmessageprocessingstepid"},
+        ).json()["value"]
+        off, gone = (step["sdkmessageprocessingstepid"] for step in steps[:2])
+        client.request(
+            "PATCH",
+            f"sdkmessageprocessingsteps({off})",
+            body={"statecode": 1, "statuscode": 2},
+            repeatable=True,
+        )
+        self.assertIn("1 of 6 kinds", self.check())
+        client.request("DELETE", f"sdkmessageprocessingsteps({gone})", repeatable=True)
+        self.assertIn("2 of 6 kinds", self.check())
+        self.connection.action_register_webhook()
+        self.assertFalse(self.check(), "registering again repairs")
+        self.person.create("account", name="Acme")
+        self.run_scheduled()
+        self.assertEqual(self.partners(), 1, "polling finds it in any case")
+
+    def test_calls_that_do_not_arrive(self):
+        """The simulator calls this machine only: nobody answers as odoo.example."""
+        self.person.create("account", name="Acme")
+        for _look in range(100):
+            deliveries = self.simulator.control("GET", "webhooks")
+            if all(delivery["statuscode"] for delivery in deliveries):
+                break
+        self.assertTrue(deliveries)
+        cron = self.env.ref("dataverse_sync.ir_cron_look_after_webhooks")
+        with self.enter_registry_test_mode():
+            cron.method_direct_trigger()
+        self.env.invalidate_all()
+        problem = self.connection.webhook_problem
+        self.assertIn("1 calls of Dataverse did not arrive", problem)
+        self.assertIn("https://odoo.example", problem)
+        self.run_scheduled()
+        self.assertEqual(self.partners(), 1, "polling finds it in any case")
+
+    def test_a_dataverse_that_does_not_tell(self):
+        self.simulator.rules(
+            "faults",
+            {"path": "^asyncoperations", "then": {"status": 403}},
+        )
+        self.assertTrue(self.check())
+
     def test_health_is_shown(self):
         self.assertIn("No call yet", self.connection.webhook_health)
         self.assertIn("6 kinds", self.connection.webhook_health)
