@@ -1,4 +1,4 @@
-"""`make screenshots`: the pictures of the README and of the store page, from the tours."""
+"""`make screenshots`: the tours' pictures, for the README and the store page."""
 
 from __future__ import annotations
 

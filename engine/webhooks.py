@@ -125,8 +125,8 @@ class IntegrationWebhooks(models.AbstractModel):
             )
         if missing := wanted - calling:
             return self.env._(
-                "Dataverse does not call about %(missing)s of %(all)s kinds of changes: "
-                "they are not registered, or switched off there. Repair it here.",
+                "Dataverse does not call about %(missing)s of %(all)s kinds of "
+                "changes: they are not registered, or switched off there. Repair it.",
                 missing=len(missing),
                 all=len(wanted),
             )
@@ -135,7 +135,7 @@ class IntegrationWebhooks(models.AbstractModel):
             return ""
         return self.env._(
             "%(count)s calls of Dataverse did not arrive. Check that the address "
-            "%(url)s can be reached from the internet, then repair it here. Dataverse "
+            "%(url)s can be reached from the internet, then repair it. Dataverse "
             "says: %(message)s",
             count=len(failed),
             url=connection.get_base_url(),

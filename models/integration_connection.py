@@ -718,9 +718,10 @@ class IntegrationConnection(models.Model):
 
     @api.model
     def _cron_look_after_webhooks(self):
-        """Notice that Dataverse calls no more before somebody wonders why it is slow."""
-        for webhook in self.env["integration.webhook"].search([]):
-            if webhook.connection_id._is_usable():
+        """Notice that Dataverse calls no more, before somebody wonders."""
+        for connection in self.search([("webhook_on", "=", True)]):
+            if connection._is_usable():
+                webhook = self.env["integration.webhook"]._of(connection)
                 webhook._look_after()
                 self.env["ir.cron"]._commit_progress(1)
 

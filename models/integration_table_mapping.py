@@ -8,7 +8,7 @@ from datetime import timedelta
 from babel.dates import format_date
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 from odoo.tools.misc import get_lang
 
@@ -705,7 +705,10 @@ class IntegrationTableMapping(models.Model):
     def action_delete_couplings(self):
         """Delete all couplings of the mapping, after a question."""
         self.connection_id._check_manager()
-        return self.coupling_ids.action_uncouple()
+        couplings = self.env["integration.coupling"]
+        if not couplings.search_count([("mapping_id", "in", self.ids)], limit=1):
+            raise UserError(self.env._("There is no coupling to delete."))
+        return couplings._ask_to_uncouple({"default_mapping_ids": [(6, 0, self.ids)]})
 
     def _open_row(self, external_id):
         """The action that opens a row of this mapping in Dynamics 365."""
