@@ -2,7 +2,6 @@
 
 from odoo.fields import Datetime
 from odoo.tests import tagged
-from odoo.tools import config
 
 from .common import DataverseCase
 
@@ -108,15 +107,9 @@ class TestErrorDigest(DataverseCase):
         self.assertEqual(len(self.new_mails()), 1)
 
     def test_a_run_that_fails_all_day_is_one_error(self):
-        self.addCleanup(
-            config.__setitem__,
-            "dataverse_allowed_hosts",
-            config["dataverse_allowed_hosts"],
-        )
-        config["dataverse_allowed_hosts"] = ""
+        self.customers.integration_table = "acount"
         for _quarter in range(4):
-            self.connection.state = "connected"
-            self.synchronize(self.customers)
+            self.assertEqual(self.synchronize(self.customers)["state"], "failed")
         errors = self.env["sync.error"].search([("state", "=", "open")])
         self.assertEqual(len(errors), 1)
         self.assertEqual(errors.occurrences, 4)

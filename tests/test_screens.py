@@ -98,7 +98,9 @@ class TestScreens(DataverseCase):
 
     def ask(self, action):
         """The dialog as it opens."""
-        return self.env[action["res_model"]].with_context(**action["context"]).create({})
+        return (
+            self.env[action["res_model"]].with_context(**action["context"]).create({})
+        )
 
     def test_delete_coupling_says_how_many_of_which_mapping(self):
         pairs = [self.pair(name)[0] for name in ("Acme", "Beta")]
