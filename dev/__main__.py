@@ -16,6 +16,7 @@ from . import (
     postgres,
     process,
     say,
+    screenshots,
     server,
     testing,
     translations,
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     stress_.add_argument("--tiers", default="", help="some of them, with commas")
     add("lint", lint.run, "run every static check")
     add("pot", translations.run, "write the terms for translators")
+    add("screenshots", screenshots.run, "refresh the pictures of README and store page")
     solution_ = add("solution", solution, "write the solution for Dynamics 365")
     solution_.add_argument(
         "--file", type=os.path.abspath, default=LOCAL / "odoo_solution.zip"

@@ -85,6 +85,7 @@ class App:
             if not lost:
                 response = (fault.response() if fault else None) or refusal
                 if response is None:
+                    self.webhooks.settle()
                     response = self._work(
                         entry["client"],
                         method,
