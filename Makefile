@@ -11,7 +11,8 @@ help:
 	@echo "                Odoo; conformance: the facts about Dataverse; stress: the"
 	@echo "                sample of make stress; apps: those that need other Odoo apps;"
 	@echo "                dynamics: the script for Dynamics 365, with Node.js)"
-	@echo "make bench      what synchronization costs beside Odoo alone (N= records)"
+	@echo "make bench      what synchronization costs beside Odoo alone (N= records;"
+	@echo "                MATCH= only match-based coupling, of so many)"
 	@echo "make latency    how soon the other side sees a change (N= on each side)"
 	@echo "make stress     long campaigns of faults, crashes and random histories"
 	@echo "                (MINUTES= for all, SEED= to see it again, TIERS= some of them)"
@@ -33,7 +34,7 @@ test:
 	@$(DEV) test --tags='$(TAGS)'
 
 bench:
-	@$(DEV) bench --n='$(N)'
+	@$(DEV) bench --n='$(N)' --match='$(MATCH)'
 
 latency:
 	@$(DEV) latency --n='$(N)'

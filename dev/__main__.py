@@ -53,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     test.add_argument("--tags", default="", help="Odoo's --test-tags, or: pure, stress")
     bench_ = add("bench", bench, "measure, against Odoo alone")
     bench_.add_argument("--n", type=_optional(int), help="how many records")
+    bench_.add_argument(
+        "--match", type=_optional(int), help="match so many records, and nothing else"
+    )
     latency_ = add("latency", latency, "measure how soon the other side sees a change")
     latency_.add_argument("--n", type=_optional(int), help="changes on each side")
     stress_ = add("stress", stress, "long campaigns of faults, crashes and histories")
@@ -91,10 +94,12 @@ def demo() -> int:
     return importlib.import_module(f"{__package__}.demo").run()
 
 
-def bench(n: int | None) -> int:
+def bench(n: int | None, match: int | None) -> int:
     """Hand over to `dev.bench`; N records, or as many as it chooses."""
-    measured = importlib.import_module(f"{__package__}.bench").run
-    return measured(n) if n else measured()
+    measured = importlib.import_module(f"{__package__}.bench")
+    if match:
+        return measured.match(match)
+    return measured.run(n) if n else measured.run()
 
 
 def latency(n: int | None) -> int:

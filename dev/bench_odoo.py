@@ -210,14 +210,11 @@ def push(env, announced):
     return {"seconds": seconds, "counters": counters}
 
 
-def match(env, announced, n):
-    """Couple n companies with as many accounts by the whole of Match-Based Coupling.
+def prepare_match(env, announced, n):
+    """Make n companies that go with as many accounts, and three criteria.
 
     Half of them share the telephone number in another notation, the others nothing but
     the name, and half of those are misspelt.
-
-    :return: dict ``find_seconds``, ``apply_seconds``, ``matched``, ``coupled``,
-        ``statements`` (SQL) and ``megabytes`` of the process at most
     """
     mapping = _connect(env, announced)
     env = mapping.env
@@ -228,19 +225,20 @@ def match(env, announced, n):
         for page in session.client.query(session.table, ["name", "telephone1"])
         for row in page
     ][:n]
-    env["res.partner"].create(
-        [
-            {
-                "is_company": True,
-                "name": misspelt(row.values["name"], luck)
-                if number % 4 == 0
-                else row.values["name"],
-                "phone": number % 2
-                and (row.values["telephone1"] or "").replace(" ", "-"),
-            }
-            for number, row in enumerate(rows)
-        ]
-    )
+    companies = [
+        {
+            "is_company": True,
+            "name": misspelt(row.values["name"], luck)
+            if number % 4 == 0
+            else row.values["name"],
+            "phone": number % 2 and (row.values["telephone1"] or "").replace(" ", "-"),
+        }
+        for number, row in enumerate(rows)
+    ]
+    for first in range(0, n, BATCH):
+        env["res.partner"].create(companies[first : first + BATCH])
+        env.cr.commit()
+        env.invalidate_all()
     lines = mapping.field_mapping_ids
     lines.match_key = False
     for priority, (name, kind) in enumerate(
@@ -249,23 +247,43 @@ def match(env, announced, n):
         lines.filtered(lambda line, name=name: line.field_name == name).write(
             {"match_key": True, "match_by": kind, "match_priority": priority}
         )
+    env.cr.commit()
+
+
+def match(env):
+    """Couple what belongs together by the whole of Match-Based Coupling.
+
+    :return: dict ``find_seconds``, ``apply_seconds``, ``matched``, ``coupled``,
+        ``statements`` (SQL), and ``megabytes`` of the process at most: when it begins,
+        when all is found, and in the end
+    """
+    mapping = _customer(env)
+    env = mapping.env
+    megabytes = [_megabytes()]
     wizard = env["integration.match.wizard"].create(
         {"mapping_id": mapping.id, "synchronize": "no"}
     )
     env.cr.commit()
     statements = sql_db.sql_counter
-    find_seconds, _none = _timed(lambda: wizard._find(session))
+    run = env["integration.engine.run"]
+    find_seconds, _none = _timed(lambda: wizard._find(run._look(mapping)))
     env.cr.commit()
+    megabytes.append(_megabytes())
     wizard.state = "applying"
     apply_seconds, _job = _timed(wizard._apply)
     return {
         "find_seconds": find_seconds,
         "apply_seconds": apply_seconds,
         "statements": sql_db.sql_counter - statements,
-        "megabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "megabytes": [*megabytes, _megabytes()],
         "matched": wizard.matched,
         "coupled": len(mapping.coupling_ids),
     }
+
+
+def _megabytes():
+    """The most that this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def quiet(env):

@@ -27,7 +27,7 @@ from .python_env import version
 TEMPLATE_MODULES = "contacts,project"
 # What the tests of the other default mappings need besides: they run in a database of
 # their own, so that all other tests stay quick.
-APPS = "contacts,crm,sale_management"
+APPS = "contacts,crm,sale_management,sale_stock"
 COMPILE_ASSETS = 'env["ir.qweb"]._pregenerate_assets_bundles()\nenv.cr.commit()\n'
 
 

@@ -32,6 +32,7 @@ from . import remember
 from . import preview
 from . import run
 from . import undo
+from . import rule_set
 from . import mapping_set
 from . import mapping_file
 from . import webhooks

@@ -37,6 +37,8 @@ class IntegrationBehavior(models.AbstractModel):
     _rights = ("Read", "Create", "Write")
     # Fields that Odoo calls read-only, and that `_act` can change.
     _acted_fields = frozenset()
+    # Fields that are read for the rules, though no field mapping names them.
+    _context_fields = ()
 
     @api.model
     def _of(self, table_name):
@@ -48,12 +50,21 @@ class IntegrationBehavior(models.AbstractModel):
         return self.env[name if name in self.env else "integration.behavior"]
 
     @api.model
-    def _rule(self, row, columns):
+    def _rule(self, row, columns, known):
         """The rule of a field mapping that needs one of its own, or ``None``.
 
         :param columns: names of its columns
+        :param known: mutable mapping of the references that are coupled
         :rtype: sync.Rule | None
         """
+
+    @api.model
+    def _is_over(self, values):
+        """Whether nobody wants a record to be created from this one any more.
+
+        :param values: canonical values of the Odoo record, as it is or would be
+        """
+        return values.get("active") is False
 
     @api.model
     def _complete(self, session, items):

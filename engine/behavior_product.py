@@ -2,17 +2,18 @@
 
 Each unit of Odoo is a unit group with one unit in it, as in Business Central. What
 refers to a unit group in Dataverse also wants the unit: it is looked up. A product is a
-draft until it is published, and is revised before it is changed ("Publish products",
-"Revise products").
+draft until it is published, is revised before it is changed, and is retired when Odoo
+archives it ("Publish, revise, revert, retire, and activate products").
 """
 
 from odoo import api, models
 
-from .. import dataverse
+from .. import dataverse, sync
 from .behavior import Steps
 from .capture import IDS_PER_REQUEST
 
-ACTIVE, UNDER_REVISION = 0, 3
+ACTIVE, RETIRED, DRAFT, UNDER_REVISION = range(4)
+STATE = ("statecode", "statuscode")
 UNIT_MODEL, UNIT_GROUP, UNIT = "uom.uom", "uomschedule", "uom"
 
 
@@ -84,6 +85,14 @@ class IntegrationBehaviorMeasured(models.AbstractModel):
         }
 
 
+class LifeCycle(sync.Active):
+    """Odoo (active,) <-> the state of a product: only a retired one is archived."""
+
+    def to_odoo(self, values, row):
+        (active,) = super().to_odoo(values, row)
+        return (active or values[0] in (DRAFT, UNDER_REVISION),)
+
+
 class IntegrationBehaviorProduct(models.AbstractModel):
     _name = "integration.behavior.product"
     _inherit = "integration.behavior.measured"
@@ -93,24 +102,79 @@ class IntegrationBehaviorProduct(models.AbstractModel):
     _unit_path = "uom_id"
 
     @api.model
+    def _rule(self, row, columns, known):
+        if columns == STATE and row.field_name == "active":
+            return LifeCycle()
+        return super()._rule(row, columns, known)
+
+    @api.model
     def _all_steps(self, session, writes):
-        """Drafts are published, and what is published is revised before."""
+        """Each row is led from the state that it has to the one that it shall have."""
         states = self._states(session, [item.external_id for item, _values in writes])
         return [
-            (item, self._publish(session, item, values, states.get(item.external_id)))
+            (item, self._lead(session, item, values, states.get(item.external_id)))
             for item, values in writes
         ]
 
     @api.model
-    def _publish(self, session, item, values, state):
-        def set_state(new, etag=None):
-            return dataverse.batch.update(
-                *(session.table, item.external_id, {"statecode": new}, etag),
-                session.columns,
-            )
+    def _lead(self, session, item, values, state):
+        """The steps to ``values`` from ``state``; a new row begins as a draft."""
+        rest = {name: value for name, value in values.items() if name not in STATE}
+        goal = values.get("statecode", RETIRED if state == RETIRED else ACTIVE)
+        before, after = self._way(DRAFT if state is None else state, goal, bool(rest))
 
-        before = [set_state(UNDER_REVISION, item.etag)] if state == ACTIVE else []
-        return Steps(values, before=before, after=[set_state(ACTIVE)])
+        def set_states(states, etag):
+            # What follows the first request has another version.
+            return [
+                dataverse.batch.update(
+                    *(session.table, item.external_id, {"statecode": state}),
+                    *(None if number else etag, session.columns),
+                )
+                for number, state in enumerate(states)
+            ]
+
+        return Steps(
+            rest,
+            before=set_states(before, item.etag),
+            after=set_states(after, None if before or rest else item.etag),
+        )
+
+    @api.model
+    def _way(self, state, goal, changes):
+        """Through which states a product goes.
+
+        Only an active or revised product is retired, only an active one is revised, and
+        a retired one is activated first.
+
+        :param changes: whether values are written on the way
+        :return: the states to set before and after the values are written
+        """
+        before, after = [], []
+        if state == RETIRED and (changes or goal == ACTIVE):
+            before.append(ACTIVE)
+        if changes and (before or state == ACTIVE):
+            before.append(UNDER_REVISION)
+        now = before[-1] if before else state
+        if now == DRAFT or (goal == ACTIVE and now != ACTIVE):
+            after.append(ACTIVE)
+        if goal == RETIRED:
+            after.append(RETIRED)
+        if not (before or changes or after):
+            # It is there already, and what was planned on has changed meanwhile.
+            after.append(goal)
+        return before, after
+
+    @api.model
+    def _to_write(self, vals):
+        return {name: value for name, value in vals.items() if name != "active"}
+
+    @api.model
+    def _act(self, record, vals, created=False):
+        """A template goes with its last variant, and comes back with the first."""
+        if "active" in vals and vals["active"] != record.active:
+            # Whether it is the last is counted without those that are archived.
+            record = record.with_context(active_test=True)
+            record.action_unarchive() if vals["active"] else record.action_archive()
 
     @api.model
     def _states(self, session, ids):

@@ -224,16 +224,20 @@ class IntegrationCatalog(models.AbstractModel):
         return sync.conversion(pairing._of_field(field), kind) is not None
 
     @api.model
-    def _known_columns(self, row):
-        """The columns of a field mapping, from what is known without asking.
+    def _known_columns(self, rows):
+        """The columns of field mappings, from what is known without asking.
 
-        :rtype: list of dataverse.Column
+        The definition of a table is large, so it is read once for all of its rows.
+
+        :return: ``{row: list of dataverse.Column}``
         """
-        names = row._columns()
-        table = names and self.env["integration.engine.schema"]._known_table(
-            row.mapping_id
-        )
-        return [table.columns[n] for n in names if n in table.columns] if table else []
+        known = {}
+        for mapping, lines in rows.grouped("mapping_id").items():
+            table = self.env["integration.engine.schema"]._known_table(mapping)
+            columns = table.columns if table else {}
+            for line in lines:
+                known[line] = [columns[n] for n in line._columns() if n in columns]
+        return known
 
     @api.model
     def _options(self, row):

@@ -6,10 +6,13 @@ from odoo import api, models
 from odoo.exceptions import UserError
 
 from .mapping_set import FIELD_SETTINGS, MAPPING_SETTINGS, TEMPLATE_SETTINGS
+from .rule_set import RULE_LINE, RULE_SETTINGS
 
 FORMAT, VERSION = "dataverse_sync mappings", 1
 # More than this is no set of mappings.
 LARGEST_FILE = 5_000_000
+# More rules than this do not follow each other.
+LONGEST_CHAIN = 20
 
 
 class IntegrationMappingFile(models.AbstractModel):
@@ -101,8 +104,7 @@ class IntegrationMappingFile(models.AbstractModel):
             self._check_values(name, "integration.field.mapping", row, FIELD_SETTINGS)
             if row["field_name"]:
                 self._check_field(name, model, row["field_name"])
-            if row["rule"] and not isinstance(row["rule"], str):
-                raise self._no_set()
+            self._check_rule(name, row["rule"])
             for option in self._dicts(row["options"], {"option", "label", "value"}):
                 if type(option["option"]) is not int or not all(
                     isinstance(option[key], str) for key in ("label", "value")
@@ -116,6 +118,22 @@ class IntegrationMappingFile(models.AbstractModel):
             ):
                 raise self._no_set()
         return name
+
+    @api.model
+    def _check_rule(self, mapping_name, rule, left=LONGEST_CHAIN):
+        """Refuse a rule that is neither a name nor completely defined."""
+        if rule is False or isinstance(rule, str):
+            return
+        (rule,) = self._dicts([rule], {*RULE_SETTINGS, "lines", "next"})
+        self._check_values(
+            mapping_name, "integration.transformation.rule", rule, RULE_SETTINGS
+        )
+        for line in self._dicts(rule["lines"], RULE_LINE):
+            if not all(value and isinstance(value, str) for value in line.values()):
+                raise self._no_set()
+        if not left:
+            raise self._no_set()
+        self._check_rule(mapping_name, rule["next"], left - 1)
 
     @api.model
     def _dicts(self, rows, keys):

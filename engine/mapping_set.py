@@ -40,6 +40,8 @@ FIELD_SETTINGS = (
     "group",
     "match_key",
     "match_priority",
+    "match_by",
+    "match_degree",
     "match_case_sensitive",
 )
 TEMPLATE_SETTINGS = ("name", "sequence", "side", "filter_domain", "integration_filter")
@@ -81,7 +83,7 @@ class IntegrationMappingSet(models.AbstractModel):
         rule = line.transformation_rule_id
         return {
             **values,
-            "rule": self._name_of_rule(rule) if rule else False,
+            "rule": self.env["integration.engine.rule.set"]._define(rule),
             "options": [
                 {
                     "option": option.option,
@@ -92,19 +94,6 @@ class IntegrationMappingSet(models.AbstractModel):
                 if option.value or option.res_id
             ],
         }
-
-    @api.model
-    def _name_of_rule(self, rule):
-        """The code of a rule that was delivered, otherwise its name."""
-        return rule.code if rule == self._delivered().get(rule.code) else rule.name
-
-    @api.model
-    def _delivered(self):
-        """``{code: rule}``: the oldest rule of a kind is the one that was delivered."""
-        rules = self.env["integration.transformation.rule"].search(
-            [("code", "!=", False)], order="id desc"
-        )
-        return {rule.code: rule for rule in rules}
 
     @api.model
     def _name_of_option(self, option):
@@ -239,7 +228,9 @@ class IntegrationMappingSet(models.AbstractModel):
         return {
             **vals,
             "sequence": sequence,
-            "transformation_rule_id": self._rule_called(row["rule"]),
+            "transformation_rule_id": self.env["integration.engine.rule.set"]
+            ._apply(row["rule"])
+            .id,
             "option_ids": [
                 (
                     0,
@@ -254,25 +245,6 @@ class IntegrationMappingSet(models.AbstractModel):
                 for number, option in enumerate(row["options"])
             ],
         }
-
-    @api.model
-    def _rule_called(self, name):
-        """The id of the rule with that code or name.
-
-        :raise UserError: when there is none
-        """
-        if not name:
-            return False
-        rule = self._delivered().get(name) or self.env[
-            "integration.transformation.rule"
-        ].search([("name", "=", name)], limit=1)
-        if not rule:
-            raise UserError(
-                self.env._(
-                    "There is no transformation rule '%s' here. Create it first.", name
-                )
-            )
-        return rule.id
 
     @api.model
     def _option_value(self, field, value):
@@ -376,6 +348,8 @@ class IntegrationMappingSet(models.AbstractModel):
     @api.model
     def _shown(self, record, name, value):
         """A setting as people read it."""
+        if name == "rule" and value:
+            return self.env["integration.engine.rule.set"]._shown(value)
         if name == "options":
             return ", ".join(f"{one['label']} = {one['value']}" for one in value) or "–"
         field = record._fields.get(name)

@@ -74,6 +74,11 @@ class Lookup(sync.Rule):
             raise self._uncoupled(value)
         return values
 
+    @staticmethod
+    def awaits(value):
+        """Whether what has no counterpart gets one when it is coupled."""
+        return value.startswith(UNCOUPLED) or value.endswith(")")
+
     def _uncoupled(self, value):
         return sync.Untranslatable(
             "the %(label)s is not coupled", value, label=self.label
@@ -177,7 +182,7 @@ class IntegrationPairing(models.AbstractModel):
         if row.constant_value:
             return self._constant(row, field, column)
         own = self.env["integration.behavior"]._of(row.mapping_id.integration_table)
-        special = own._rule(row, columns)
+        special = own._rule(row, columns, known)
         if special is not None:
             return special
         rule = row.transformation_rule_id

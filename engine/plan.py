@@ -152,7 +152,7 @@ class IntegrationPlan(models.AbstractModel):
             values = {name: values[name] for name in values if name in names}
             problems = [p for p in problems if p.group in {g.key for g in groups}]
         broken = {problem.group for problem in problems}
-        inactive = odoo.get("active") is False and item.coupling is None
+        over = item.coupling is None and session.behavior._is_over(odoo)
         item.values = values
         item.groups = tuple(group for group in groups if group.key not in broken)
         self.env["integration.engine.defaults"]._fill(session, item, OTHER[source])
@@ -164,7 +164,7 @@ class IntegrationPlan(models.AbstractModel):
             and group.key not in broken
             and group.is_empty(source, row)
         ]
-        if inactive:
+        if over:
             # Nobody wants the other side filled with records that are not used.
             item.action, item.waiting_for = "ignore", None
             item.failures.clear()
@@ -362,7 +362,11 @@ class IntegrationPlan(models.AbstractModel):
         }
         for problem in problems:
             line = lines.get(problem.line)
-            waits = line is not None and isinstance(line.rule, Lookup)
+            waits = (
+                line is not None
+                and isinstance(line.rule, Lookup)
+                and line.rule.awaits(problem.value)
+            )
             if waits:
                 item.waiting_for = problem.value
             name = self._title(session, item)

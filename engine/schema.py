@@ -69,11 +69,12 @@ class IntegrationSchema(models.AbstractModel):
             columns = self._columns(row, table)
             fields = (row.field_name,) if row.field_name else ()
             label = pairing._label(row, model, table)
+            rule = pairing._rule(row, model, table, columns, known, rows)
             line = sync.Line(
                 key=str(row.id),
-                fields=fields,
+                fields=(*fields, *rule.beside),
                 columns=columns,
-                rule=pairing._rule(row, model, table, columns, known, rows),
+                rule=rule,
                 direction=row._direction(),
                 fill_only=bool(row.constant_value),
                 clear_on_failure=row.clear_value_on_failed_synch,
@@ -94,7 +95,13 @@ class IntegrationSchema(models.AbstractModel):
             for column in columns:
                 kind = pairing._dataverse_kind(table.columns[column])
                 kinds["dataverse"][column] = kind
-        for name in model_hook(model, "_integration_context_fields", []):
+        beside = {name for line in lines for name in line.rule.beside}
+        behavior = self.env["integration.behavior"]._of(mapping.integration_table)
+        for name in (
+            *sorted(beside),
+            *behavior._context_fields,
+            *model_hook(model, "_integration_context_fields", []),
+        ):
             kinds["odoo"].setdefault(name, pairing._odoo_kind(model._fields[name]))
         return Schema(
             table=table,
@@ -199,7 +206,7 @@ class IntegrationSchema(models.AbstractModel):
         columns = self._columns(row, table)
         pairing = self.env["integration.engine.pairing"]
         rule = pairing._rule(row, model, table, columns, {}, rows)
-        fields = (row.field_name,) if row.field_name else ()
+        fields = (*((row.field_name,) if row.field_name else ()), *rule.beside)
         if not rule.fits(len(fields), len(columns)):
             raise UserError(
                 self.env._(

@@ -117,12 +117,13 @@ class IntegrationFieldMapping(models.Model):
         """Names of field and column, from what is known without asking Dataverse."""
         catalog = self.env["integration.engine.catalog"]
         pairing = self.env["integration.engine.pairing"]
+        known = catalog._known_columns(self)
         for line in self:
             line.field_label = line.column_label = line.column_type = False
             if line._odoo_field() is not None:
                 model = self.env[line.mapping_id.model]
                 line.field_label = pairing._path_label(model, line.field_name)
-            columns = catalog._known_columns(line)
+            columns = known[line]
             if columns:
                 line.column_label = ", ".join(c.label or c.name for c in columns)
                 line.column_type = columns[0].type
@@ -234,7 +235,7 @@ class IntegrationFieldMapping(models.Model):
             self.env[model],
             FORBIDDEN_FIELDS,
             term,
-            next(iter(catalog._known_columns(line)), None),
+            next(iter(catalog._known_columns(line)[line]), None),
         )
 
     def action_options(self):

@@ -178,7 +178,6 @@ def product_not_in_draft() -> DataverseError:
 # (state before, state after) -> (code, message); 0 active, 1 retired, 2 draft.
 PRODUCT_STATE_CHANGES = {
     (0, 2): ("0x8004F912", "You can't set a published product to the draft state."),
-    (1, 0): ("0x8004F977", "You can't set a retired property to an active state."),
     (1, 2): (
         "0x8004F979",
         "It is not possible to move product from Retired to Draft State.",
@@ -188,6 +187,7 @@ PRODUCT_STATE_CHANGES = {
         "You can't retire this product because {0} is in draft state. A product should "
         "be in Active/ Under Revision state for retiring.",
     ),
+    (1, 3): ("0x8004F913", "You can't revise a draft or a retired product."),
     (2, 3): ("0x8004F913", "You can't revise a draft or a retired product."),
 }
 

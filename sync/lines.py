@@ -66,8 +66,15 @@ class Line:
     def names(self, side: Side) -> tuple[str, ...]:
         return self.fields if side == ODOO else self.columns
 
-    def translate(self, target: Side, source: Mapping[str, Any]) -> dict[str, Any]:
+    def translate(
+        self,
+        target: Side,
+        source: Mapping[str, Any],
+        held: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
         """What the line says to `target`, given the whole row of the other side.
+
+        `held`: the row of `target`, None for a new one.
 
         Raises Untranslatable; KeyError when the row lacks one of the names, because a
         value that was not read must never pass for an empty one.
@@ -75,8 +82,9 @@ class Line:
         values = tuple(source[name] for name in self.names(OTHER[target]))
         apply = self.rule.to_odoo if target == ODOO else self.rule.to_dataverse
         names = self.names(target)
+        pair = (held,) if self.rule.of_the_pair else ()
         try:
-            result = apply(values, source)
+            result = apply(values, source, *pair)
         except Untranslatable as problem:
             if not self.clear_on_failure:
                 problem.line = self.key
@@ -94,7 +102,7 @@ class Line:
             return {}
         return {
             name: value
-            for name, value in self.translate(target, rows[OTHER[target]]).items()
+            for name, value in self.translate(target, rows[OTHER[target]], held).items()
             if self.rule.normal(held[name]) != self.rule.normal(value)
             and not (self.fill_only and (is_empty(value) or not is_empty(held[name])))
             and not (self.never_empties and is_empty(value))

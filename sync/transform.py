@@ -49,10 +49,16 @@ class Rule:
     must have one.
     `of_the_row`: a value means something else when other values of the row change, so
     two rows agree only if each says what the other does.
+    `of_the_pair`: what is written depends on what is there, such as the currency that
+    an amount is in. Both methods then get the row they write to as third argument,
+    None for a new one.
+    `beside`: more fields of the Odoo record that belong to the line.
     """
 
     one_way = False
     of_the_row = False
+    of_the_pair = False
+    beside: tuple[str, ...] = ()
 
     def to_dataverse(self, values: tuple, row: Mapping[str, Any]) -> tuple:
         """The values for the columns. `row`: all canonical values of the Odoo record.

@@ -202,6 +202,79 @@ class TestAppsProducts(AppsCase):
         self.run_all()
         self.assertEqual(product.name, "Good Advice")
 
+    def set_states(self, row_id, *states):
+        for state in states:
+            self.person.write("product", row_id, statecode=state)
+
+    def state(self, product):
+        return self.row(product, "PRODUCT", "statecode")["statecode"]
+
+    def test_an_archived_product_is_retired_and_comes_back(self):
+        product = self.product()
+        self.run_all()
+        product.action_archive()
+        self.run_all()
+        self.assertEqual(self.state(product), 1)
+        self.assertEqual(self.run_all()["modified"], 0)
+        product.action_unarchive()
+        product.name = "Better Chair"
+        self.run_all()
+        row = self.row(product, "PRODUCT", "statecode", "name")
+        self.assertEqual(row, {"statecode": 0, "name": "Better Chair"})
+        self.assertEqual(self.run_all()["modified"], 0)
+
+    def test_archived_and_changed_at_once(self):
+        product = self.product()
+        self.run_all()
+        product.name = "Old Chair"
+        product.action_archive()
+        self.run_all()
+        product.list_price = 20
+        self.run_all()
+        row = self.row(product, "PRODUCT", "statecode", "name", "price")
+        self.assertEqual((row["statecode"], row["name"]), (1, "Old Chair"))
+        self.assertEqual(float(row["price"]), 20)
+
+    def test_a_product_retired_in_dataverse_is_archived(self):
+        product = self.product()
+        self.run_all()
+        row_id = self.coupled(product, self.mapping("PRODUCT"))
+        self.set_states(row_id, 1)
+        self.run_all()
+        self.assertFalse(product.active)
+        self.assertFalse(product.product_tmpl_id.active)
+        self.set_states(row_id, 0)
+        self.run_all()
+        self.assertTrue(product.active and product.product_tmpl_id.active)
+
+    def test_a_product_under_revision_stays_active(self):
+        product = self.product()
+        self.run_all()
+        row_id = self.coupled(product, self.mapping("PRODUCT"))
+        self.set_states(row_id, 3)
+        self.assertEqual(self.run_all()["modified"], 0)
+        self.assertTrue(product.active)
+        self.assertEqual(self.state(product), 3)
+
+    def test_a_retired_product_is_not_created(self):
+        row_id = self.person.create(
+            "product",
+            name="Gone",
+            productnumber="GONE",
+            productstructure=1,
+            defaultuomscheduleid=self.row(*self.with_unit(), "defaultuomscheduleid")[
+                "defaultuomscheduleid"
+            ],
+        )
+        self.set_states(row_id, 0, 1)
+        self.run_all()
+        self.assertFalse(self.record(row_id, "PRODUCT"))
+
+    def with_unit(self):
+        product = self.product("Table", "TABLE")
+        self.run_all()
+        return product, "PRODUCT"
+
     def test_a_product_without_number_takes_no_part(self):
         product = self.product(code=False)
         self.run_all()
@@ -362,6 +435,71 @@ class TestAppsOpportunities(AppsCase):
         self.run_all()
         self.assertFalse(self.coupled(lead, self.mapping("OPPORTUNITY")))
 
+    def euro_row(self, value=1000, rate=None):
+        """A row in euros; a euro is 1.25 of the company's dollars."""
+        self.env.company.currency_id = self.env.ref("base.USD")
+        euro = self.env.ref("base.EUR")
+        euro.rate_ids.unlink()
+        if rate:
+            euro.rate_ids.create(
+                {"currency_id": euro.id, "name": "2020-01-01", "rate": rate}
+            )
+        guid = self.coupled(euro, self.mapping("CURRENCY"))
+        account = self.coupled(self.partner)
+        return self.person.create(
+            "opportunity",
+            name="In euros",
+            customerid=f"account({account})",
+            transactioncurrencyid=f"transactioncurrency({guid})",
+            estimatedvalue=value,
+            isrevenuesystemcalculated=False,
+        )
+
+    def test_a_value_in_another_currency_goes_both_ways(self):
+        row_id = self.euro_row(rate=0.8)
+        self.run_all()
+        lead = self.record(row_id, "OPPORTUNITY")
+        self.assertEqual(lead.expected_revenue, 1250)
+        lead.expected_revenue = 2500
+        self.run_all()
+        row = self.row(lead, "OPPORTUNITY", "estimatedvalue", "transactioncurrencyid")
+        self.assertEqual(float(row["estimatedvalue"]), 2000)
+        euro = self.coupled(self.env.ref("base.EUR"), self.mapping("CURRENCY"))
+        self.assertEqual(row["transactioncurrencyid"], f"transactioncurrency({euro})")
+        self.assertEqual(self.run_all()["modified"], 0)
+
+    def test_another_currency_in_dataverse_is_another_value(self):
+        row_id = self.euro_row(rate=0.8)
+        self.run_all()
+        lead = self.record(row_id, "OPPORTUNITY")
+        dollar = self.coupled(self.env.ref("base.USD"), self.mapping("CURRENCY"))
+        self.person.write(
+            "opportunity",
+            row_id,
+            transactioncurrencyid=f"transactioncurrency({dollar})",
+        )
+        self.run_all()
+        self.assertEqual(lead.expected_revenue, 1000)
+
+    def test_a_new_rate_alone_changes_nothing(self):
+        row_id = self.euro_row(rate=0.8)
+        self.run_all()
+        lead = self.record(row_id, "OPPORTUNITY")
+        self.env.ref("base.EUR").rate_ids.rate = 0.5
+        lead.name = "Still in euros"
+        self.person.write("opportunity", row_id, description="Same value")
+        self.run_all()
+        row = self.row(lead, "OPPORTUNITY", "estimatedvalue")
+        self.assertEqual(
+            (lead.expected_revenue, float(row["estimatedvalue"])), (1250, 1000)
+        )
+
+    def test_without_a_rate_nothing_is_counted_one_to_one(self):
+        row_id = self.euro_row()
+        self.connection.mapping_ids.synchronize()
+        self.assertIn("no exchange rate of EUR in Odoo", str(self.errors()))
+        self.assertFalse(self.record(row_id, "OPPORTUNITY").expected_revenue)
+
     def test_an_open_quote_forbids_to_win(self):
         self.person.create(
             "quote", name="Offer", opportunityid=f"opportunity({self.row_id})"
@@ -454,6 +592,79 @@ class TestAppsDocuments(AppsCase):
             (line.product_uom_qty, line.price_unit, line.discount), (3, 80, 10)
         )
 
+    def order_state(self, order):
+        row = self.row(order, "SALES ORDER", "statecode", "statuscode")
+        return row["statecode"], row["statuscode"]
+
+    def close(self, order, action, status):
+        guid = self.coupled(order, self.mapping("SALES ORDER"))
+        body = {
+            "Status": status,
+            "OrderClose": {"salesorderid@odata.bind": f"/salesorders({guid})"},
+        }
+        self.person._do(dataverse.batch.Operation("POST", action, body))
+
+    def test_an_order_canceled_in_odoo(self):
+        order = self.order()
+        self.run_all()
+        self.assertEqual(self.order_state(order), (0, 1))
+        order.note = "They changed their mind"
+        order.action_cancel()
+        self.run_all()
+        self.assertEqual(self.order_state(order), (2, 4))
+        note = self.row(order, "SALES ORDER", "description")["description"]
+        self.assertIn("changed their mind", note)
+        self.assertEqual(self.run_all()["modified"], 0)
+
+    def test_an_order_canceled_in_dataverse(self):
+        order = self.order()
+        self.run_all()
+        self.close(order, "CancelSalesOrder", 4)
+        self.run_all()
+        self.assertEqual(order.state, "cancel")
+        self.assertEqual(self.run_all()["modified"], 0)
+
+    def test_a_locked_order_canceled_in_dataverse_is_told(self):
+        order = self.order()
+        self.run_all()
+        order.action_lock()
+        self.close(order, "CancelSalesOrder", 4)
+        self.connection.mapping_ids.synchronize()
+        self.assertEqual(order.state, "sale")
+        self.assertIn("locked", str(self.errors()))
+
+    def test_a_canceled_order_is_not_created(self):
+        order = self.order()
+        order.action_cancel()
+        self.run_all()
+        self.assertFalse(self.coupled(order, self.mapping("SALES ORDER")))
+
+    def test_an_order_fulfilled_in_dataverse_stays_an_order(self):
+        order = self.order()
+        self.run_all()
+        self.close(order, "FulfillSalesOrder", 100001)
+        self.run_all()
+        self.assertEqual(order.state, "sale")
+        self.assertEqual(self.run_all()["modified"], 0)
+        self.assertEqual(self.order_state(order), (3, 100001))
+
+    def test_a_delivered_order_is_fulfilled(self):
+        order = self.order()
+        self.run_all()
+        order.picking_ids.move_ids.quantity = 2
+        order.picking_ids.move_ids.picked = True
+        order.picking_ids.with_context(cancel_backorder=False)._action_done()
+        self.assertEqual(order.delivery_status, "partial")
+        self.run_all()
+        self.assertEqual(self.order_state(order), (0, 1))
+        rest = order.picking_ids.filtered(lambda one: one.state != "done")
+        rest.move_ids.write({"quantity": 2, "picked": True})
+        rest._action_done()
+        self.assertEqual(order.delivery_status, "full")
+        self.run_all()
+        self.assertEqual(self.order_state(order), (3, 100001))
+        self.assertEqual(self.run_all()["modified"], 0)
+
     def test_lines_wait_quietly_for_their_order(self):
         self.mapping("SALES ORDER").synch_only_coupled = True
         order = self.order()
@@ -501,3 +712,25 @@ class TestAppsDocuments(AppsCase):
         self.run_all()
         row = self.row(move, "INVOICE", "statecode", "statuscode")
         self.assertEqual((row["statecode"], row["statuscode"]), (2, 100001))
+
+    def test_a_canceled_invoice(self):
+        move = self.env["account.move"].create(
+            {
+                "move_type": "out_invoice",
+                "partner_id": self.partner.id,
+                "invoice_date": "2026-11-20",
+                "invoice_line_ids": [
+                    Command.create({"product_id": self.chair.id, "price_unit": 50})
+                ],
+            }
+        )
+        never = move.copy()
+        move.action_post()
+        never.button_cancel()
+        self.run_all()
+        self.assertFalse(self.coupled(never, self.mapping("INVOICE")))
+        move.button_draft()
+        move.button_cancel()
+        self.run_all()
+        row = self.row(move, "INVOICE", "statecode", "statuscode")
+        self.assertEqual((row["statecode"], row["statuscode"]), (3, 100003))

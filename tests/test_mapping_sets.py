@@ -126,6 +126,135 @@ class TestMappingFile(DataverseCase):
         self.assertEqual(self.exported(other), data)
         self.assertEqual(len(other.mapping_ids), 2)
 
+    def own_rule(self, **vals):
+        """A table of salutations, and what comes before it."""
+        table = self.env["integration.transformation.rule"].create(
+            {
+                "name": "Branches",
+                "code": "table",
+                "line_ids": [
+                    (0, 0, {"odoo_value": "Retail", "dataverse_value": "R"}),
+                    (0, 0, {"odoo_value": "Farming", "dataverse_value": "F"}),
+                ],
+            }
+        )
+        return self.env["integration.transformation.rule"].create(
+            {
+                "name": "Clean Branch",
+                "code": "replace",
+                "find": "-",
+                "next_rule_id": table.id,
+                **vals,
+            }
+        )
+
+    def with_own_rule(self, rule):
+        return self.env["integration.field.mapping"].create(
+            {
+                "mapping_id": self.customers.id,
+                "field_name": "barcode",
+                "integration_column": "fax",
+                "direction": "to_integration",
+                "transformation_rule_id": rule.id,
+            }
+        )
+
+    def line_of(self, wizard, name="CUSTOMER"):
+        return wizard.line_ids.filtered(lambda line: line.name == name)
+
+    def test_rules_that_people_made_come_along(self):
+        line = self.with_own_rule(self.own_rule())
+        line.write({"match_key": True, "match_by": "similar", "match_degree": 91})
+        data = self.exported()
+        line.mapping_id.unlink()
+        rules = self.env["integration.transformation.rule"]
+        for name in ("Clean Branch", "Branches"):
+            rules.search([("name", "=", name)]).unlink()
+        wizard = self.imported(data)
+        wizard.action_apply()
+        self.customers = self.mapping("CUSTOMER")
+        line = self.customers.field_mapping_ids.filtered(
+            lambda one: one.field_name == "barcode"
+        )
+        self.assertEqual((line.match_by, line.match_degree), ("similar", 91))
+        first, then = line.transformation_rule_id._chain()
+        self.assertEqual((first.code, first.find), ("replace", "-"))
+        self.assertEqual(
+            then.line_ids.mapped(lambda one: (one.odoo_value, one.dataverse_value)),
+            [("Retail", "R"), ("Farming", "F")],
+        )
+        self.assertEqual(self.exported(), data)
+        self.assertEqual(self.line_of(self.imported(self.exported())).state, "same")
+
+    def test_a_rule_that_is_the_same_is_not_made_twice(self):
+        rule = self.own_rule()
+        line = self.with_own_rule(rule)
+        data = self.exported()
+        line.transformation_rule_id = False
+        self.imported(data).action_apply()
+        line = self.customers.field_mapping_ids.filtered("transformation_rule_id")
+        self.assertIn(rule, line.transformation_rule_id)
+        self.assertEqual(rule.search_count([("name", "=", "Clean Branch")]), 1)
+
+    def test_a_rule_that_does_something_else_is_shown_and_stays(self):
+        rule = self.own_rule()
+        self.with_own_rule(rule)
+        data = self.exported()
+        rule.find = "_"
+        wizard = self.imported(data)
+        text = str(self.line_of(wizard).differences)
+        self.assertIn("Clean Branch (Replace a text, Find: _), then", text)
+        self.assertIn("Retail = R", text)
+        wizard.action_apply()
+        self.assertEqual(rule.find, "_")
+        line = self.customers.field_mapping_ids.filtered(
+            lambda one: one.field_name == "barcode"
+        )
+        self.assertEqual(line.transformation_rule_id.find, "-")
+
+    def test_options_come_along(self):
+        line = self.env["integration.field.mapping"].create(
+            {
+                "mapping_id": self.customers.id,
+                "field_name": "lang",
+                "integration_column": "industrycode",
+                "option_ids": [
+                    (0, 0, {"option": 1, "label": "Accounting", "value": "en_US"})
+                ],
+            }
+        )
+        data = self.exported()
+        line.option_ids.option = 2
+        wizard = self.imported(data)
+        self.assertEqual(self.line_of(wizard).state, "changed")
+        wizard.action_apply()
+        line = self.customers.field_mapping_ids.filtered("option_ids")
+        self.assertEqual(line.option_ids.mapped("option"), [1])
+        self.assertEqual(self.exported(), data)
+
+    def test_a_rule_of_a_file_is_looked_at(self):
+        self.with_own_rule(self.own_rule())
+
+        def broken(**vals):
+            data = self.exported()
+            for row in data["mappings"][0]["fields"]:
+                if isinstance(row["rule"], dict):
+                    row["rule"] |= vals
+            return data
+
+        self.assertRefused(broken(code="import os"), "no value of 'Does'")
+        self.assertRefused(broken(position="1"), "no value of 'Position'")
+        self.assertRefused(broken(lines=[{"odoo_value": 1}]), "holds no mappings")
+        self.assertRefused(broken(next=[]), "holds no mappings")
+        self.assertRefused(broken(create_uid=1), "holds no mappings")
+        long = broken()
+        (row,) = (
+            r for r in long["mappings"][0]["fields"] if isinstance(r["rule"], dict)
+        )
+        for _number in range(30):
+            row["rule"] = {**row["rule"], "next": row["rule"]}
+        self.assertRefused(long, "holds no mappings")
+
     def test_no_ids_and_no_secrets(self):
         self.connection.write({"ownership": "team", "owner_team": "Inside Sales"})
         self.customers.unlink()

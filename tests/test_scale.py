@@ -9,8 +9,7 @@ from odoo.tests import new_test_user, tagged
 
 from .common import DataverseCase
 
-# The form of a mapping asks once for each of its field mappings.
-SECONDS, QUERIES = 2, 60
+SECONDS, QUERIES = 2, 40
 FORMS = (
     "integration_connection_view_form",
     "integration_table_mapping_view_form",

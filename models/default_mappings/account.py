@@ -9,7 +9,8 @@ INVOICE = {
     "model": "account.move",
     "integration_table": "invoice",
     "direction": "to_integration",
-    "filter_domain": "[('move_type', '=', 'out_invoice'), ('state', '=', 'posted')]",
+    "filter_domain": "[('move_type', '=', 'out_invoice'),"
+    " ('state', 'in', ['posted', 'cancel'])]",
     "deletion_policy": "uncouple",
     "fields": [
         to_dataverse("name", "name", required=True),

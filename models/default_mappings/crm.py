@@ -1,9 +1,10 @@
 """OPPORTUNITY: the pipeline.
 
-Won and lost are actions on both sides: see `engine/behavior_opportunity.py`.
+Won and lost are actions on both sides, and the value of a row may be in another
+currency than the company's: see `engine/behavior_opportunity.py`.
 """
 
-from .rows import column_constant, constant, matched, option, owner, pair, to_dataverse
+from .rows import column_constant, constant, matched, option, owner, pair
 
 OPPORTUNITY = {
     "name": "OPPORTUNITY",
@@ -16,8 +17,7 @@ OPPORTUNITY = {
             constant("type", "opportunity"),
             pair("name", "name", required=True),
             pair("partner_id", "customerid"),
-            pair("expected_revenue", "estimatedvalue"),
-            to_dataverse("company_currency", "transactioncurrencyid"),
+            pair("expected_revenue", "estimatedvalue,transactioncurrencyid"),
             # Otherwise Dataverse puts the sum of the lines in place of the estimate.
             column_constant("isrevenuesystemcalculated", "False"),
             pair("date_deadline", "estimatedclosedate"),

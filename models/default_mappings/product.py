@@ -1,8 +1,8 @@
 """UNIT OF MEASURE, PRODUCT, PRICE LIST and its lines.
 
 As in Business Central each unit of Odoo is a unit group of Dataverse with one unit in
-it. What rows cannot say (the unit of the group, that a product is published) is in
-`engine/behavior_product.py`.
+it. What rows cannot say (the unit of the group, that a product is published, revised
+and retired) is in `engine/behavior_product.py`.
 """
 
 from .rows import column_constant, constant, matched, option, pair, to_dataverse
@@ -44,6 +44,7 @@ PRODUCT = {
                     option(3, "Services", "service"),
                 ),
             ),
+            pair("active", "statecode"),
             constant("sale_ok", "True"),
             column_constant("productstructure", "1"),
             column_constant("quantitydecimal", "2"),

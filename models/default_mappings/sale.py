@@ -1,7 +1,7 @@
 """SALES ORDER and its lines.
 
-Quotations stay in Odoo; what is ordered in Dataverse is confirmed in Odoo: see
-`engine/behavior_sale.py`.
+Quotations stay in Odoo; what is ordered in Dataverse is confirmed in Odoo, and what is
+canceled or delivered is closed by its action: see `engine/behavior_sale.py`.
 """
 
 from .payment import PAYMENT_TERMS
@@ -12,9 +12,10 @@ SALES_ORDER = {
     "sequence": 90,
     "model": "sale.order",
     "integration_table": "salesorder",
-    "filter_domain": "[('state', '=', 'sale')]",
+    "filter_domain": "[('state', 'in', ['sale', 'cancel'])]",
     "deletion_policy": "uncouple",
     "fields": [
+        pair("state", "statecode"),
         to_dataverse("name", "name", required=True),
         to_dataverse("name", "ordernumber"),
         pair("partner_id", "customerid", required=True),

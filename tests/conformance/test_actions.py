@@ -447,6 +447,25 @@ def test_a_published_product_is_not_updated(api, product):
     assert error(answer) == (400, "0x8004F995")
 
 
+def test_a_product_is_retired_and_activated(api, product):
+    """Active -> Retired -> Active.
+
+    Learn: sales/developer/publish-revise-revert-retire-activate-products
+    """
+    for state in (0, 1, 0):
+        assert api.patch(product, json={"statecode": state}).status_code == 204
+
+
+def test_a_retired_product_is_not_revised(api, product):
+    """Only an active one is.
+
+    Learn: reference/web-service-error-codes
+    """
+    for state in (0, 1):
+        api.patch(product, json={"statecode": state})
+    assert error(api.patch(product, json={"statecode": 3}))[0] == 400
+
+
 def test_product_numbers_are_unique(api, rows, product):
     """ProductProductNumberExists.
 

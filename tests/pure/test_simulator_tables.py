@@ -260,7 +260,7 @@ def test_a_published_product_is_revised_not_updated(api, product):
     ("path", "code"),
     [
         ((0, 2), "0x8004F912"),
-        ((0, 1, 0), "0x8004F977"),
+        ((0, 1, 3), "0x8004F913"),
         ((0, 1, 2), "0x8004F979"),
         ((1,), "0x8004F978"),
         ((3,), "0x8004F913"),
@@ -274,6 +274,13 @@ def test_product_states_follow_the_life_cycle(api, product, path, code):
         assert answer.status_code == 204
     answer = api.patch(f"products({product})", json={"statecode": last})
     assert error(answer) == (400, code)
+
+
+def test_a_retired_product_is_activated(api, product):
+    """ "Activate a product or kit record": Retired -> Active, without a parent."""
+    for state in (0, 1, 0):
+        answer = api.patch(f"products({product})", json={"statecode": state})
+        assert answer.status_code == 204
 
 
 @pytest.mark.parametrize(
