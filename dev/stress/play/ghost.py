@@ -246,6 +246,7 @@ class Ghost:
                 " WHERE c.reserved IS NULL AND c.base IS NOT NULL ORDER BY c.id"
             )
             rows = cr.fetchall()
+        settings = self._settings()
         for table, guid, base, etag, state, position, waits in rows:
             agreed = base.get("dataverse") or {}
             for side, names in (
@@ -262,6 +263,8 @@ class Ghost:
             for field, column in COLUMNS[table].items():
                 if column not in agreed or version > int(position):
                     continue
+                if field not in settings[table]:
+                    continue  # it takes no part now, and is asked for when it does
                 if token(agreed[column]) != card.values[field]:
                     raise Broken(
                         f"I11 {field} of {card} is not as agreed ({agreed[column]}),"
