@@ -71,7 +71,7 @@ def run(minutes: float | None, seed: int | None, tiers: str) -> int:
 def _side_by_side(
     names: list[str], seconds: float, seed: int, reports: Reports
 ) -> None:
-    """Play tiers, or parts of one, in a process each; put all that they tell together."""
+    """Play tiers, or parts of one, in a process each; gather what they tell."""
     parts, begun = Counter(names), Counter()
     children: list[tuple[str, subprocess.Popen]] = []
     try:

@@ -147,6 +147,20 @@ class Ghost:
         # What was chosen must stay, but which side wins field by field is checked by
         # the comparison of both sides.
 
+    def uncoupled_pairs(self) -> list[tuple[Card, Card]]:
+        """Records and rows that are the same, and of which none is coupled."""
+        coupled = {key for _table, *pair, _state in self._couplings() for key in pair}
+        rows = {
+            card.birth: card
+            for key, card in self.world.cards(DATAVERSE).items()
+            if key not in coupled
+        }
+        return [
+            (card, rows[card.birth])
+            for key, card in self.world.cards(ODOO).items()
+            if key not in coupled and card.inside and card.birth in rows
+        ]
+
     def settled(self) -> None:
         """A run ended without disturbance: both sides have seen each other."""
         self.unseen.clear()
