@@ -65,6 +65,7 @@ class Store:
         # Called when the database has gone back to what it was.
         self.listeners: list[Callable[[], object]] = []
         self._snapshot: sqlite3.Connection | None = None
+        self._snapshot_version = 0
         self._create_tables()
         schema.listeners.append(self._create_tables)
         self.version = self._last_version()
@@ -269,6 +270,7 @@ class Store:
         self._forget_snapshot()
         self._snapshot = sqlite3.connect(":memory:")
         self.connection.backup(self._snapshot)
+        self._snapshot_version = self.version
 
     def restore_snapshot(self) -> None:
         """Go back to the copy, versions included. Raises ValueError without one."""
@@ -276,7 +278,8 @@ class Store:
             raise ValueError("There is no snapshot to restore.")
         self._snapshot.backup(self.connection)
         self._keys = None
-        self.version = self._last_version()
+        # Not the last row's: an expired link may have taken a version for itself.
+        self.version = self._snapshot_version
         self._tell_listeners()
 
     def stamp(self, *tables: str) -> tuple[int, ...]:
