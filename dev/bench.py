@@ -157,6 +157,8 @@ def _updates(fresh: str, n: int, number: int) -> dict[str, Any]:
                 )
                 alone = _watched(name, conf, announced, ready["ids"], people=0)
                 watched = _watched(name, conf, announced, ready["ids"], PEOPLE)
+                _check(alone["run"]["counters"], 0, n)
+                _check(watched["run"]["counters"], 0, n)
             with say.step(f"round {number}: the same by write() alone"):
                 bare = _in_odoo(name, "write_bare", {}, ids=ready["ids"])
     finally:
@@ -182,7 +184,8 @@ def _watched(
         editing = [
             pool.submit(
                 _in_odoo,
-                *(name, "edit", {}),
+                # One database, one configuration: all of them read the same file.
+                *(name, "edit", conf),
                 ids=ids,
                 started=str(started),
                 ended=str(ended),
@@ -208,10 +211,14 @@ def _watched(
     }
 
 
-def _check(counters: dict[str, Any], inserted: int) -> None:
+def _check(counters: dict[str, Any], inserted: int, modified: int = 0) -> None:
     """A run that did something else is no measure of anything."""
-    if counters["inserted"] != inserted or counters["failed"]:
-        raise SystemExit(f"Expected {inserted} new records and no errors: {counters}")
+    did = counters["inserted"], counters["modified"], counters["failed"]
+    if did != (inserted, modified, 0):
+        raise SystemExit(
+            f"Expected {inserted} new records, {modified} changed ones and no errors:"
+            f" {counters}"
+        )
 
 
 def _in_odoo(

@@ -59,6 +59,8 @@ def prepare_updates(env, announced, n):
     _connect(env, announced)
     mapping = _customer(env)
     counters = mapping.synchronize()
+    mapping.guard_changes_share = 100  # all of them change at once
+    env.cr.commit()
     return {"counters": counters, "ids": mapping.coupling_ids.mapped("res_id")[:n]}
 
 

@@ -40,14 +40,15 @@ class IntegrationCapture(models.AbstractModel):
         if checkpoint.columns and checkpoint.columns != ",".join(columns):
             # A column that was added later has to be read of every row.
             checkpoint._forget()
+        # What has no link yet is listed completely anyway.
+        compare = checkpoint.compare and checkpoint.delta_link
         try:
             self._follow(session, columns)
         except dataverse.DataverseError as error:
             if error.name != "ExpiredVersionStamp":
                 raise
-            checkpoint._forget()
-            self._follow(session, columns)
-        if checkpoint.compare:
+            compare = True
+        if compare:
             checkpoint._forget()
             self._follow(session, columns)
 
@@ -184,6 +185,7 @@ class IntegrationCapture(models.AbstractModel):
 
         :return: whether there may be more
         """
+        model = session.records._name
         self.env.cr.execute(
             "WITH read AS ("
             "  DELETE FROM integration_journal WHERE id IN ("
@@ -196,7 +198,7 @@ class IntegrationCapture(models.AbstractModel):
             "  FROM read CROSS JOIN integration_table_mapping m"
             "  WHERE m.active AND m.model = %s"
             ") SELECT count(*) FROM read",
-            [session.mapping.model, JOURNAL_BATCH, session.mapping.model],
+            [model, JOURNAL_BATCH, model],
         )
         (read,) = self.env.cr.fetchone()
         if read:

@@ -97,6 +97,7 @@ class IntegrationPull(models.AbstractModel):
         size = session.slice or FIRST_SLICE
         while queue and left:
             part = [queue.popleft() for _ in range(min(size, len(queue)))]
+            self._fetch_together(part)
             start = monotonic()
             with _expecting_concurrency():
                 error, done = self._attempt(session, part, self._change_records)
@@ -119,6 +120,14 @@ class IntegrationPull(models.AbstractModel):
         for item in queue:
             self._put_back(session, item)
         return left
+
+    @api.model
+    def _fetch_together(self, items):
+        """Have each slice read its own couplings, not those of the whole chunk again."""
+        ids = [item.coupling.id for item in items if item.coupling]
+        for item in items:
+            if item.coupling:
+                item.coupling = item.coupling.with_prefetch(ids)
 
     @api.model
     def _is_left(self, item, done):
@@ -237,10 +246,11 @@ class IntegrationPull(models.AbstractModel):
         mark = self.env["integration.journal"]._mark()
         start = monotonic()
         until, done = start + max(SLICE_SECONDS, session.frame), []
-        for item in ready:
+        records = session.records.browse([item.res_id for item in ready])
+        for item, record in zip(ready, records, strict=True):
             if done and monotonic() > until:
                 break
-            self._change_record(session, item)
+            self._change_record(session, item, record)
             done.append(item)
         self.env.flush_all()
         session.writing = monotonic() - start
@@ -291,8 +301,7 @@ class IntegrationPull(models.AbstractModel):
         return ready
 
     @api.model
-    def _change_record(self, session, item):
-        record = session.records.browse(item.res_id)
+    def _change_record(self, session, item, record):
         if item.action == "fields":
             records = self.env["integration.engine.records"]
             session.behavior._write_record(

@@ -70,23 +70,23 @@ class IntegrationRun(models.AbstractModel):
         self = self.sudo()
         # What the caller read together does not matter here.
         mapping = mapping.with_env(self.env).with_prefetch()
-        job = self.env["integration.sync.job"].create(
-            {"mapping_id": mapping.id, "kind": kind}
-        )
+        jobs = self.env["integration.sync.job"]
+        about = {"mapping_id": mapping.id, "kind": kind}
         try:
             mapping._check_connected()
         except UserError as refusal:
-            return self._finish(job, "failed", str(refusal))
+            return self._finish(jobs.create(about), "failed", str(refusal))
         checkpoint = self.env["integration.checkpoint"]._of(mapping)
         # The lease is looked at as it is now, not as when this transaction began.
         self._commit()
-        fence = checkpoint._acquire()
+        fence = self._retrying(checkpoint._acquire)
+        # Together with the lease: what tells of a dead worker tells of its job.
+        job = jobs.create(about)
         self._commit()
         if not fence:
             asked = prefer or (initial_policy if initial_policy != "manual" else None)
             decided = deletion_policy or conflict_policy
             return self._busy(job, None if decided else couplings, asked)
-        self.env["integration.engine.progress"]._bury_dead(mapping)
         session = failure = None
         try:
             session = self._open(
@@ -223,9 +223,9 @@ class IntegrationRun(models.AbstractModel):
         if self._has_work(session.mapping):
             self.env["integration.engine.epoch"]._check(session)
             self.env["integration.engine.guard"]._check(session)
-        if not session.preview:
-            self.env["integration.engine.push"]._recover(session)
-        self._work_off(session)
+            if not session.preview:
+                self.env["integration.engine.push"]._recover(session)
+            self._work_off(session)
         if session.out_of_time:
             if not session.preview:
                 session.mapping._wake_up()

@@ -232,7 +232,11 @@ class IntegrationSchema(models.AbstractModel):
 
     @api.model
     def _rows(self, mapping):
-        rows = mapping.sudo().field_mapping_ids.filtered("enabled")
+        line = self.env["integration.field.mapping"].sudo()
+        rows = line.search_fetch(
+            [("mapping_id", "=", mapping.id), ("enabled", "=", True)],
+            [name for name, field in line._fields.items() if field.column_type],
+        )
         if not rows:
             raise UserError(
                 self.env._("There are no enabled field mappings in %s.", mapping.name)

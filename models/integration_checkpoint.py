@@ -2,8 +2,6 @@
 
 import uuid
 
-from psycopg2.errors import SerializationFailure
-
 from odoo import api, fields, models
 
 # Longer than the slowest request; a worker that died blocks its mapping this long.
@@ -66,33 +64,31 @@ class IntegrationCheckpoint(models.Model):
         return [row[0] for row in self.env.cr.fetchall()]
 
     def _acquire(self):
-        """Take the lease of the mapping.
+        """Take the lease of the mapping, first thing in a transaction.
+
+        Whoever had it and let it expire runs no more.
 
         :return: the fencing counter that proves ownership, or ``None`` while
             somebody else works on the mapping. The caller commits.
+        :raise psycopg2.errors.SerializationFailure: somebody took it, or gave it back,
+            since this transaction began
         """
         self.flush_recordset()
-        try:
-            with self.env.cr.savepoint(flush=False):
-                return self._take()
-        except SerializationFailure:
-            # Somebody took it, or gave it back, since this transaction began.
-            return None
-
-    def _take(self):
         self.env.cr.execute(
-            "UPDATE integration_checkpoint SET fence = fence + 1, lease_owner = %s,"
+            "UPDATE integration_checkpoint c SET fence = c.fence + 1, lease_owner = %s,"
             " lease_expires = (now() AT TIME ZONE 'UTC') + make_interval(secs => %s)"
-            " WHERE id = (SELECT id FROM integration_checkpoint WHERE id = %s"
+            " FROM (SELECT id, lease_owner FROM integration_checkpoint WHERE id = %s"
             "   AND (lease_owner IS NULL"
             "        OR lease_expires < now() AT TIME ZONE 'UTC')"
-            "   FOR UPDATE SKIP LOCKED)"
-            " RETURNING fence",
+            "   FOR UPDATE SKIP LOCKED) AS before"
+            " WHERE c.id = before.id RETURNING c.fence, before.lease_owner",
             [uuid.uuid4().hex, LEASE_SECONDS, self.id],
         )
-        row = self.env.cr.fetchone()
+        fence, died = self.env.cr.fetchone() or (None, None)
         self.invalidate_recordset()
-        return row and row[0]
+        if died:
+            self.env["integration.engine.progress"]._bury_dead(self.mapping_id)
+        return fence
 
     def _renew(self, fence):
         """Prolong the lease in the transaction that is about to commit.

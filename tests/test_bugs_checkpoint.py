@@ -2,7 +2,7 @@
 
 from unittest.mock import patch
 
-import psycopg2
+from psycopg2.errors import SerializationFailure
 
 from odoo.tests import tagged
 
@@ -174,12 +174,6 @@ class TestCheckpoints(DataverseCase):
         self.assertQuiet()
 
 
-class Collision(psycopg2.OperationalError):
-    """What PostgreSQL says when another transaction was faster."""
-
-    pgcode = "40001"
-
-
 @tagged("post_install", "-at_install")
 class TestIdentity(DataverseCase):
     def accounts(self):
@@ -236,7 +230,7 @@ class TestIdentity(DataverseCase):
         self.company()
         remember = type(self.env["integration.engine.push"])
         settle = remember._settle
-        collisions = iter([Collision("could not serialize access")])
+        collisions = iter([SerializationFailure()])
 
         def collide(engine, session, outcomes):
             error = next(collisions, None)

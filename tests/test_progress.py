@@ -139,6 +139,10 @@ class TestProgress(DataverseCase):
                 "started_at": Datetime.subtract(Datetime.now(), hours=1),
             }
         )
+        self.env["integration.checkpoint"]._of(self.customers)._acquire()
+        self.env.cr.execute(
+            "UPDATE integration_checkpoint SET lease_expires = now() - interval '1h'"
+        )
         self.synchronize(self.customers)
         self.assertEqual(job.state, "failed")
         self.assertIn("The server ended while this was running", job.message)

@@ -39,12 +39,22 @@ class TestScheduling(DataverseCase):
 
     def test_two_workers_that_reach_for_the_lease_at_once(self):
         """The one who comes too late leaves the mapping alone, and breaks nothing."""
-        checkpoints = type(self.env["integration.checkpoint"])
-        with patch.object(checkpoints, "_take", side_effect=SerializationFailure):
-            counters = self.customers.synchronize()
-            self.run_scheduled()
-        self.assertIn("being synchronized already", counters["message"])
-        self.assertEqual(set(self.jobs().mapped("state")), {"done"})
+        checkpoint = self.env["integration.checkpoint"]._of(self.customers)
+        acquire, met = type(checkpoint)._acquire, []
+
+        def overtaken(late):
+            if not met:
+                # The other one had it already when this transaction began.
+                met.append(acquire(checkpoint))
+                raise SerializationFailure()
+            return acquire(late)
+
+        self.patch(type(checkpoint), "_acquire", overtaken)
+        job = self.env["integration.engine.run"]._run(self.customers, kind="scheduled")
+        self.assertIn("being synchronized already", job.message)
+        self.assertEqual(job.state, "done")
+        checkpoint._release(*met)
+        self.assertEqual(self.synchronize(self.customers)["state"], "done")
 
     def test_other_transactions_in_the_way_of_a_run(self):
         """Two mappings of one model empty the same journal, and end side by side."""

@@ -342,8 +342,8 @@ class TestUndo(DataverseCase):
         pull = type(self.env["integration.engine.pull"])
         change, changed = pull._change_record, []
 
-        def and_lose_the_lease(engine, session, item):
-            change(engine, session, item)
+        def and_lose_the_lease(engine, session, item, record):
+            change(engine, session, item, record)
             changed.append(item)
             if len(changed) == 2:
                 session.checkpoint.fence += 1
