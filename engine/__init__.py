@@ -9,6 +9,7 @@ from . import diagnose
 from . import rules
 from . import geography
 from . import pairing
+from . import names
 from . import catalog
 from . import schema
 from . import defaults

@@ -214,13 +214,8 @@ class IntegrationCatalog(models.AbstractModel):
         if column.is_lookup:
             return field.type == "many2one"
         kind = pairing._of_column(column)
-        if field.type == "many2many":
+        if field.type in ("many2one", "many2many"):
             return kind.name == "text"
-        if field.type == "many2one":
-            return kind.name == "text" and field.comodel_name in (
-                "res.country",
-                "res.country.state",
-            )
         return sync.conversion(pairing._of_field(field), kind) is not None
 
     @api.model

@@ -22,6 +22,7 @@ FORBIDDEN_FIELDS = {
 # With another value here, another value may travel than the one that was agreed on.
 WIDENING = {
     "constant_value",
+    "create_missing",
     "direction",
     "enabled",
     "field_name",
@@ -57,6 +58,13 @@ class IntegrationFieldMapping(models.Model):
     )
     clear_value_on_failed_synch = fields.Boolean(
         help="Empty the value when it has no counterpart, instead of reporting it."
+    )
+    create_missing = fields.Boolean(
+        "Create What Is Missing",
+        help="A lookup: the record that it points to is coupled or created first, in "
+        "the same run, as the mapping of its table says; else its record waits until "
+        "somebody does so. A text that is the name of a record: a record of that name "
+        "is created in Odoo; else the missing name is reported.",
     )
     required = fields.Boolean(
         help="A record without this value is not created on the other side; it "

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync import Active, Choice, Choices, Html, Kind, Labels, Untranslatable, conversion
+from sync import Active, Choice, Choices, Html, Kind, Labels, Named, Untranslatable, conversion
 from sync.convert import NUMBERS
 from sync.values import canonical
 
