@@ -391,6 +391,34 @@ class TestOptions(MappingCase):
             {"industrycode": other[0].option},
         )
 
+    def test_all_that_misses_an_option_goes_on_when_it_is_mapped(self):
+        line = self.add(
+            field_name="industry_id", integration_column="industrycode", enabled=False
+        )
+        line.action_options()
+        missing, other, *_rest = line.option_ids
+        (line.option_ids - missing - other).unlink()
+        missing.res_id = False
+        other.res_id = self.env["res.partner.industry"].create({"name": "Other"}).id
+        line.enabled = True
+        rows = [
+            self.person.create("account", name=f"No {n}", industrycode=missing.option)
+            for n in range(3)
+        ]
+        self.synchronize(self.customers)
+        errors = self.customers.error_ids
+        self.assertEqual(errors.mapped("state"), ["open"] * 3)
+        self.assertEqual(len(set(errors.mapped("cause"))), 1, "one line in the list")
+        other.sequence = 99
+        self.assertEqual(errors.mapped("state"), ["open"] * 3, "nothing was mapped")
+        errors[0].action_map_options()
+        line.action_create_missing_records()
+        self.assertEqual(errors.mapped("state"), ["retrying"] * 3)
+        self.synchronize(self.customers)
+        self.assertEqual(errors.mapped("state"), ["resolved"] * 3)
+        for row_id in rows:
+            self.assertEqual(self.partner_of(row_id).industry_id.id, missing.res_id)
+
     def test_tags_by_their_names(self):
         self.line_of("comment").enabled = False
         self.line.write({"direction": "bidirectional", "enabled": True})
@@ -416,9 +444,7 @@ class TestNames(MappingCase):
         self.industries = self.env["res.partner.industry"]
         self.accounting = self.industries.create({"name": "Zoo keeping"})
         self.line_of("comment").enabled = False
-        self.line = self.add(
-            field_name="industry_id", integration_column="description"
-        )
+        self.line = self.add(field_name="industry_id", integration_column="description")
 
     def text_of(self, row_id):
         return self.person.read("account", row_id, "description")["description"]
