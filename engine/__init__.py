@@ -31,6 +31,7 @@ from . import bulk
 from . import cascade
 from . import remember
 from . import preview
+from . import parents
 from . import run
 from . import undo
 from . import mapping_set

@@ -57,11 +57,13 @@ class Lookup(sync.Rule):
 
     Canonical value on both sides: ``table(guid)`` of the row. ``known`` holds the
     references whose record is coupled; the reader fills it before a chunk is planned.
+    ``brings``: a record that is not coupled is to be coupled or created first.
     """
 
-    def __init__(self, label, known):
+    def __init__(self, label, known, *, brings=False):
         self.label = label
         self.known = known
+        self.brings = brings
 
     def to_dataverse(self, values, row):
         (value,) = values
@@ -262,7 +264,7 @@ class IntegrationPairing(models.AbstractModel):
         elif field.type == "many2one" and column.is_lookup:
             self._check_lookup(row, field, column)
             label = self._label(row, self.env[row.mapping_id.model], None)
-            return Lookup(label, known)
+            return Lookup(label, known, brings=row.create_missing)
         elif field.type == "many2one" and field.comodel_name == "res.country":
             return self.env["integration.engine.geography"]._country_rule()
         elif field.type == "many2one" and field.comodel_name == "res.country.state":

@@ -365,6 +365,8 @@ class IntegrationPlan(models.AbstractModel):
             waits = line is not None and isinstance(line.rule, Lookup)
             if waits:
                 item.waiting_for = problem.value
+                if line.rule.brings:
+                    session.wanted.add(problem.value)
             name = self._title(session, item)
             if waits:
                 sentence = self.env._(

@@ -1,10 +1,11 @@
 """The brain: what to do, decided by pure functions on plain data.
 
 No Odoo, no HTTP, no clock. Read in this order: `values` (one form for each value),
-`transform`, `convert`, `names`, `steps` and `geography` (one side's values in the other's
-terms), `lines` (the lines of the field mapping, and the groups they form), `base` (what
-both sides last agreed on), `plan` (the decision), `undo` (the way back), `match` (which
-records belong together, with `keys` and `similar`), `order` (what must come first).
+`transform`, `convert`, `names`, `steps` and `geography` (one side's values in the
+other's terms), `lines` (the lines of the field mapping, and the groups they form),
+`base` (what both sides last agreed on), `plan` (the decision), `undo` (the way back),
+`match` (which records belong together, with `keys` and `similar`), `order` (what must
+come first).
 """
 
 from . import keys, steps

@@ -57,7 +57,7 @@ def _histories(**options: object) -> Report:
 
 def _crowd() -> str:
     report = Report("crowd")
-    # A machine that has more to do is slow: here only what waits for the network counts.
+    # A busy machine is slow: here only what waits for the network counts.
     concurrency.run(45, SEED, report, wait_limit=2000)
     return report.violations[0]["what"] if report.violations else ""
 
