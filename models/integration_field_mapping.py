@@ -109,6 +109,7 @@ class IntegrationFieldMapping(models.Model):
     field_label = fields.Char(compute="_compute_labels")
     column_label = fields.Char(compute="_compute_labels")
     column_type = fields.Char(compute="_compute_labels")
+    can_create_missing = fields.Boolean(compute="_compute_labels")
     tracking = fields.Selection(
         [("tracked", "At Once"), ("compared", "At Full Synchronization")],
         string="Changes Are Noticed",
@@ -131,6 +132,9 @@ class IntegrationFieldMapping(models.Model):
                 model = self.env[line.mapping_id.model]
                 line.field_label = pairing._path_label(model, line.field_name)
             columns = catalog._known_columns(line)
+            line.can_create_missing = catalog._can_create_missing(
+                line._odoo_field(), columns
+            )
             if columns:
                 line.column_label = ", ".join(c.label or c.name for c in columns)
                 line.column_type = columns[0].type

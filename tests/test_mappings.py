@@ -480,6 +480,12 @@ class TestNames(MappingCase):
         self.assertEqual(partner.industry_id, twins[0])
         self.assertEqual(error.state, "resolved")
 
+    def test_creating_is_offered_where_a_record_can_be_missing(self):
+        self.assertTrue(self.line.can_create_missing, "a name")
+        self.assertTrue(self.line_of("parent_id").can_create_missing, "a lookup")
+        self.assertFalse(self.line_of("name").can_create_missing)
+        self.assertFalse(self.line_of("country_id").can_create_missing)
+
     def test_what_is_missing_is_created_once(self):
         self.line.create_missing = True
         rows = [
