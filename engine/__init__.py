@@ -9,6 +9,7 @@ from . import diagnose
 from . import rules
 from . import geography
 from . import pairing
+from . import names
 from . import catalog
 from . import schema
 from . import defaults
@@ -30,6 +31,7 @@ from . import bulk
 from . import cascade
 from . import remember
 from . import preview
+from . import parents
 from . import run
 from . import undo
 from . import rule_set

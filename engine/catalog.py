@@ -5,6 +5,7 @@ from odoo.exceptions import UserError
 
 from .. import dataverse, sync
 from .gateway import SCHEMA_IS_FRESH
+from .geography import GEOGRAPHY
 from .pairing import DATAVERSE_KINDS, ODOO_KINDS, OPTIONS
 
 LIMIT = 40
@@ -214,14 +215,28 @@ class IntegrationCatalog(models.AbstractModel):
         if column.is_lookup:
             return field.type == "many2one"
         kind = pairing._of_column(column)
-        if field.type == "many2many":
+        if field.type in ("many2one", "many2many"):
             return kind.name == "text"
-        if field.type == "many2one":
-            return kind.name == "text" and field.comodel_name in (
-                "res.country",
-                "res.country.state",
-            )
         return sync.conversion(pairing._of_field(field), kind) is not None
+
+    @api.model
+    def _can_create_missing(self, field, columns):
+        """Whether a field refers to a record that can be missing.
+
+        :param field: the Odoo field, or ``None``
+        :param columns: list of :class:`dataverse.Column` that it goes with
+        """
+        return bool(
+            field is not None
+            and field.type == "many2one"
+            and field.comodel_name not in GEOGRAPHY
+            and columns
+            and all(
+                column.is_lookup
+                or self.env["integration.engine.pairing"]._is_text(column)
+                for column in columns
+            )
+        )
 
     @api.model
     def _known_columns(self, rows):

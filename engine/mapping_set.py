@@ -36,6 +36,7 @@ FIELD_SETTINGS = (
     "constant_value",
     "enabled",
     "clear_value_on_failed_synch",
+    "create_missing",
     "required",
     "group",
     "match_key",

@@ -1,5 +1,6 @@
 """Which rule a field and a column need, and why some do not go together."""
 
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from odoo import api, models
@@ -56,11 +57,13 @@ class Lookup(sync.Rule):
 
     Canonical value on both sides: ``table(guid)`` of the row. ``known`` holds the
     references whose record is coupled; the reader fills it before a chunk is planned.
+    ``brings``: a record that is not coupled is to be coupled or created first.
     """
 
-    def __init__(self, label, known):
+    def __init__(self, label, known, *, brings=False):
         self.label = label
         self.known = known
+        self.brings = brings
 
     def to_dataverse(self, values, row):
         (value,) = values
@@ -130,11 +133,17 @@ class IntegrationPairing(models.AbstractModel):
         return label
 
     @api.model
-    def _odoo_kind(self, field, row=None):
-        """Name and digits of the canonical values of an Odoo field."""
+    def _odoo_kind(self, field, row=None, column=None):
+        """Name and digits of the canonical values of an Odoo field.
+
+        :param row: the field mapping it is in
+        :param column: :class:`dataverse.Column` that it goes with
+        """
         if field.comodel_name in GEOGRAPHY and field.type == "many2one":
             return ("text", None)
-        if field.type == "many2one" and row and row.option_ids:
+        if field.type == "many2one" and (
+            (row and row.option_ids) or (column is not None and self._is_text(column))
+        ):
             return ("record", None)
         name = ODOO_KINDS.get(field.type, "text")
         if field.type == "float" and field.get_digits(self.env):
@@ -147,6 +156,10 @@ class IntegrationPairing(models.AbstractModel):
         if column.type == "DateTime" and column.date_behavior == "DateOnly":
             return ("date", None)
         return (DATAVERSE_KINDS.get(column.type, "text"), column.precision)
+
+    @api.model
+    def _is_text(self, column):
+        return self._dataverse_kind(column)[0] == "text"
 
     @api.model
     def _of_field(self, field):
@@ -256,12 +269,14 @@ class IntegrationPairing(models.AbstractModel):
         elif field.type == "many2one" and column.is_lookup:
             self._check_lookup(row, field, column)
             label = self._label(row, self.env[row.mapping_id.model], None)
-            return Lookup(label, known)
+            return Lookup(label, known, brings=row.create_missing)
         elif field.type == "many2one" and field.comodel_name == "res.country":
             return self.env["integration.engine.geography"]._country_rule()
         elif field.type == "many2one" and field.comodel_name == "res.country.state":
             return self._state_rule(row, rows)
-        elif field.type == "many2many" and self._of_column(column).name == "text":
+        elif field.type == "many2one" and self._is_text(column):
+            return self._named(row, field)
+        elif field.type == "many2many" and self._is_text(column):
             return sync.Labels(self._names(field.comodel_name))
         if not relational and field.type in ODOO_KINDS:
             rule = sync.conversion(
@@ -330,6 +345,26 @@ class IntegrationPairing(models.AbstractModel):
             f"{UNCOUPLED}{model_name},{record.id}": record.display_name
             for record in records
         }
+
+    @api.model
+    def _named(self, row, field):
+        """A record by its name, which is looked up once a run.
+
+        Names are those of the source language, as for labels: a text in Dataverse has
+        no language.
+        """
+        mapping = row.mapping_id.sudo()
+        names = self.env["integration.engine.names"]
+
+        @cache
+        def name_of(reference):
+            return names._name_of(mapping, reference)
+
+        @cache
+        def find(name):
+            return names._find(mapping, field.comodel_name, name)
+
+        return sync.Named(name_of, find, creates=row.create_missing)
 
     # -- constants --------------------------------------------------------------------
 

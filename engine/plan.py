@@ -369,6 +369,8 @@ class IntegrationPlan(models.AbstractModel):
             )
             if waits:
                 item.waiting_for = problem.value
+                if line.rule.brings:
+                    session.wanted.add(problem.value)
             name = self._title(session, item)
             if waits:
                 sentence = self.env._(

@@ -206,7 +206,7 @@ class IntegrationRecords(models.AbstractModel):
             )
             return self.env[field.comodel_name].browse(place).name or value
         record = self._referred(session, value)
-        return record.display_name if record else str(value)
+        return record.display_name if record else str(value).removeprefix(sync.NEW)
 
     @api.model
     def _referred(self, session, value):
@@ -239,19 +239,26 @@ class IntegrationRecords(models.AbstractModel):
         if value is None:
             return 0 if field.type in ("integer", "float", "monetary") else False
         if field.type == "many2one":
-            if isinstance(value, str) and value.startswith(UNCOUPLED):
-                return _id_in(value)
-            if field.comodel_name in GEOGRAPHY:
-                geography = self.env["integration.engine.geography"]
-                return geography._ids_by_code(field.comodel_name)[value]
-            if value.startswith(UNCOUPLED):
-                return int(value.rpartition(",")[2])
-            return session.known[value]
+            return self._id_of(session, field, value)
         if field.type in ("float", "monetary"):
             return float(value)
         if field.type == "datetime":
             return value.replace("T", " ").rstrip("Z")
         return value
+
+    @api.model
+    def _id_of(self, session, field, value):
+        """The id of the record that a many2one field shall point to."""
+        if value.startswith(UNCOUPLED):
+            return _id_in(value)
+        if value.startswith(sync.NEW):
+            return self.env["integration.engine.names"]._create(
+                session.mapping, field.comodel_name, value[len(sync.NEW) :]
+            )
+        if field.comodel_name in GEOGRAPHY:
+            geography = self.env["integration.engine.geography"]
+            return geography._ids_by_code(field.comodel_name)[value]
+        return session.known[value]
 
     @api.model
     def _skipped_fields(self, session, row):

@@ -155,7 +155,8 @@ class IntegrationRun(models.AbstractModel):
         """Somebody else works on the mapping: what was asked for comes next."""
         mapping = job.mapping_id
         if couplings is None:
-            state = "done" if job.kind in ("scheduled", "review") else "failed"
+            unasked = job.kind in ("scheduled", "review") or self._is_for_others()
+            state = "done" if unasked else "failed"
             message = self.env._("%s is being synchronized already.", mapping.name)
             return self._finish(job, state, message)
         self._put_hints(mapping, couplings, prefer)
@@ -168,6 +169,11 @@ class IntegrationRun(models.AbstractModel):
                 mapping.name,
             ),
         )
+
+    @api.model
+    def _is_for_others(self):
+        """Whether the run is for records of another mapping that wait for its own."""
+        return self.env["integration.engine.parents"]._waiting_mappings()
 
     @api.model
     def _look(self, mapping):
@@ -223,9 +229,7 @@ class IntegrationRun(models.AbstractModel):
         if self._has_work(session.mapping):
             self.env["integration.engine.epoch"]._check(session)
             self.env["integration.engine.guard"]._check(session)
-            if not session.preview:
-                self.env["integration.engine.push"]._recover(session)
-            self._work_off(session)
+            self._work_through(session)
         if session.out_of_time:
             if not session.preview:
                 session.mapping._wake_up()
@@ -233,6 +237,16 @@ class IntegrationRun(models.AbstractModel):
         # What waited for a record that did not come goes on without it.
         session.patient = False
         if self.env["integration.inbox"]._resume(session.mapping):
+            self._work_off(session)
+
+    @api.model
+    def _work_through(self, session):
+        """Decide and act on what is due, without looking for more."""
+        if not session.preview:
+            self.env["integration.engine.push"]._recover(session)
+        self._work_off(session)
+        parents = self.env["integration.engine.parents"]
+        while not session.out_of_time and parents._bring(session):
             self._work_off(session)
 
     @api.model

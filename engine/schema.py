@@ -91,7 +91,9 @@ class IntegrationSchema(models.AbstractModel):
                 criteria.setdefault(row.match_priority, []).append(row)
             if row.field_name:
                 field = pairing._field(model, row.field_name)
-                kinds["odoo"][row.field_name] = pairing._odoo_kind(field, row)
+                kinds["odoo"][row.field_name] = pairing._odoo_kind(
+                    field, row, table.columns[columns[0]] if columns else None
+                )
             for column in columns:
                 kind = pairing._dataverse_kind(table.columns[column])
                 kinds["dataverse"][column] = kind

@@ -18,6 +18,8 @@ class Session:
     ``stopped_by``: the answer to one row that concerns the whole connection.
     ``match``: look for a counterpart before creating. ``patient``: a record that refers
     to another one waits for it to be created, so that it is created complete.
+    ``wanted``: references that are to be coupled or created before what refers to them;
+    ``asked``: those among them that were asked for already.
     ``counts`` are the job's counters, ``committed`` as of the last commit.
     ``preview`` is filled instead of acting, when a run only says what it would do.
     ``bulk``: Dataverse creates many rows of the table in one request. ``rows_read``: so
@@ -49,6 +51,8 @@ class Session:
     known: dict = field(default_factory=dict)
     match: bool = True
     patient: bool = True
+    wanted: set = field(default_factory=set)
+    asked: set = field(default_factory=set)
     out_of_time: bool = False
     stopped_by: Exception | None = None
     counts: Counter = field(default_factory=Counter)

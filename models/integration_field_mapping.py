@@ -22,6 +22,7 @@ FORBIDDEN_FIELDS = {
 # With another value here, another value may travel than the one that was agreed on.
 WIDENING = {
     "constant_value",
+    "create_missing",
     "direction",
     "enabled",
     "field_name",
@@ -57,6 +58,13 @@ class IntegrationFieldMapping(models.Model):
     )
     clear_value_on_failed_synch = fields.Boolean(
         help="Empty the value when it has no counterpart, instead of reporting it."
+    )
+    create_missing = fields.Boolean(
+        "Create What Is Missing",
+        help="A lookup: the record that it points to is coupled or created first, in "
+        "the same run, as the mapping of its table says; else its record waits until "
+        "somebody does so. A text that is the name of a record: a record of that name "
+        "is created in Odoo; else the missing name is reported.",
     )
     required = fields.Boolean(
         help="A record without this value is not created on the other side; it "
@@ -101,6 +109,7 @@ class IntegrationFieldMapping(models.Model):
     field_label = fields.Char(compute="_compute_labels")
     column_label = fields.Char(compute="_compute_labels")
     column_type = fields.Char(compute="_compute_labels")
+    can_create_missing = fields.Boolean(compute="_compute_labels")
     tracking = fields.Selection(
         [("tracked", "At Once"), ("compared", "At Full Synchronization")],
         string="Changes Are Noticed",
@@ -124,6 +133,9 @@ class IntegrationFieldMapping(models.Model):
                 model = self.env[line.mapping_id.model]
                 line.field_label = pairing._path_label(model, line.field_name)
             columns = known[line]
+            line.can_create_missing = catalog._can_create_missing(
+                line._odoo_field(), columns
+            )
             if columns:
                 line.column_label = ", ".join(c.label or c.name for c in columns)
                 line.column_type = columns[0].type

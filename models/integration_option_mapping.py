@@ -31,6 +31,28 @@ class IntegrationOptionMapping(models.Model):
         "This pair is in the list already.",
     )
 
+    # -- life cycle -------------------------------------------------------------------
+
+    @api.model_create_multi
+    def create(self, vals_list):
+        options = super().create(vals_list)
+        options._retry_what_missed()
+        return options
+
+    def write(self, vals):
+        result = super().write(vals)
+        if vals.keys() & {"option", "res_id", "value"}:
+            self._retry_what_missed()
+        return result
+
+    def _retry_what_missed(self):
+        """Whatever missed an option of the field goes on, however many that are."""
+        mapped = self.filtered(lambda option: option._odoo_value() is not None)
+        for line in mapped.field_mapping_id:
+            self.env["sync.error"].sudo()._retry_option(line)
+
+    # -- what people see --------------------------------------------------------------
+
     @api.depends("field_mapping_id.field_name", "field_mapping_id.mapping_id.model_id")
     def _compute_res_model(self):
         for option in self:

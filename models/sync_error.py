@@ -221,16 +221,31 @@ class SyncError(models.Model):
         if guarded:
             guarded.connection_id._check_chosen()
             guarded.job_id.action_confirm()
-        left = self.sudo() - guarded.sudo()
-        for mapping, errors in left.grouped("mapping_id").items():
+        (self.sudo() - guarded.sudo())._look_again()
+
+    def _look_again(self):
+        """Have the records of these errors looked at by the next run."""
+        for mapping, errors in self.grouped("mapping_id").items():
             if mapping:
                 self.env["integration.inbox"]._put_hints(
                     mapping,
                     res_ids=set(errors.mapped("res_id")) - {0},
                     external_ids=set(errors.mapped("external_id")) - {False},
                 )
-        left.write({"state": "retrying", "retry_at": fields.Datetime.now()})
+        self.write({"state": "retrying", "retry_at": fields.Datetime.now()})
         self.env["integration.table.mapping"]._wake_up()
+
+    @api.model
+    def _retry_option(self, line):
+        """Retry all that misses an option of a field mapping, now that it has one."""
+        self.search(
+            [
+                ("mapping_id", "=", line.mapping_id.id),
+                ("field_name", "=", line.field_name),
+                ("code", "=", "option"),
+                ("state", "=", "open"),
+            ]
+        )._look_again()
 
     def action_synchronize(self):
         """Synchronize these records at once; both must exist."""

@@ -1,10 +1,11 @@
 """The brain: what to do, decided by pure functions on plain data.
 
 No Odoo, no HTTP, no clock. Read in this order: `values` (one form for each value),
-`transform`, `convert`, `steps` and `geography` (one side's values in the other's
-terms), `lines` (the lines of the field mapping, and the groups they form), `base` (what
-both sides last agreed on), `plan` (the decision), `undo` (the way back), `match` (which
-records belong together, with `keys` and `similar`), `order` (what must come first).
+`transform`, `convert`, `names`, `steps` and `geography` (one side's values in the
+other's terms), `lines` (the lines of the field mapping, and the groups they form),
+`base` (what both sides last agreed on), `plan` (the decision), `undo` (the way back),
+`match` (which records belong together, with `keys` and `similar`), `order` (what must
+come first).
 """
 
 from . import keys, steps
@@ -13,6 +14,7 @@ from .convert import Kind, conversion
 from .geography import Country, State
 from .lines import Group, Line, group_lines
 from .match import Ambiguous, Criterion, Duplicates, Matching, Pair, match
+from .names import NEW, Labels, Named
 from .order import parents_first, topological
 from .plan import (
     Drift,
@@ -37,7 +39,6 @@ from .transform import (
     Constant,
     Email,
     Html,
-    Labels,
     PersonName,
     Phone,
     Rule,
@@ -73,6 +74,8 @@ __all__ = [
     "Line",
     "Loser",
     "Matching",
+    "NEW",
+    "Named",
     "Pair",
     "PersonName",
     "Phone",

@@ -260,50 +260,6 @@ class Choices(Choice):
         return sorted({self._pick(table, one, side) for one in chosen or ()}) or None
 
 
-class Labels(Rule):
-    """Several records of Odoo <-> their names in one text, e.g. "Blue; Round".
-
-    `names`: reference of the record -> its name. A name that several records share, or
-    none has, finds none.
-    """
-
-    def __init__(self, names: Mapping[str, str], separator: str = "; "):
-        self._names = dict(names)
-        self._separator = separator
-        self._references: dict[str, list[str]] = {}
-        for reference, name in names.items():
-            self._references.setdefault(name.casefold(), []).append(reference)
-
-    def to_dataverse(self, values: tuple, row: Mapping[str, Any]) -> tuple:
-        names = sorted(self._name(reference) for reference in values[0] or ())
-        return (self._separator.join(names) or None,)
-
-    def to_odoo(self, values: tuple, row: Mapping[str, Any]) -> tuple:
-        parts = (values[0] or "").split(self._separator.strip())
-        found = {self._find(part.strip()) for part in parts if part.strip()}
-        return (sorted(found) or None,)
-
-    def _name(self, reference: str) -> str:
-        name = self._names[reference]
-        if self._separator.strip() in name:
-            raise Untranslatable(
-                _("'%(value)s' contains the separator '%(separator)s'"),
-                name,
-                separator=self._separator.strip(),
-            )
-        return name
-
-    def _find(self, name: str) -> str:
-        references = self._references.get(name.casefold(), ())
-        if len(references) != 1:
-            raise Untranslatable(
-                _("%(count)s records in Odoo are called '%(value)s'"),
-                name,
-                count=len(references),
-            )
-        return references[0]
-
-
 class Active(Rule):
     """Odoo (active,) <-> Dataverse (statecode, statuscode).
 

@@ -391,6 +391,34 @@ class TestOptions(MappingCase):
             {"industrycode": other[0].option},
         )
 
+    def test_all_that_misses_an_option_goes_on_when_it_is_mapped(self):
+        line = self.add(
+            field_name="industry_id", integration_column="industrycode", enabled=False
+        )
+        line.action_options()
+        missing, other, *_rest = line.option_ids
+        (line.option_ids - missing - other).unlink()
+        missing.res_id = False
+        other.res_id = self.env["res.partner.industry"].create({"name": "Other"}).id
+        line.enabled = True
+        rows = [
+            self.person.create("account", name=f"No {n}", industrycode=missing.option)
+            for n in range(3)
+        ]
+        self.synchronize(self.customers)
+        errors = self.customers.error_ids
+        self.assertEqual(errors.mapped("state"), ["open"] * 3)
+        self.assertEqual(len(set(errors.mapped("cause"))), 1, "one line in the list")
+        other.sequence = 99
+        self.assertEqual(errors.mapped("state"), ["open"] * 3, "nothing was mapped")
+        errors[0].action_map_options()
+        line.action_create_missing_records()
+        self.assertEqual(errors.mapped("state"), ["retrying"] * 3)
+        self.synchronize(self.customers)
+        self.assertEqual(errors.mapped("state"), ["resolved"] * 3)
+        for row_id in rows:
+            self.assertEqual(self.partner_of(row_id).industry_id.id, missing.res_id)
+
     def test_tags_by_their_names(self):
         self.line_of("comment").enabled = False
         self.line.write({"direction": "bidirectional", "enabled": True})
@@ -405,6 +433,74 @@ class TestOptions(MappingCase):
         self.assertEqual(
             self.person.read("account", row_id, "description"), {"description": "Blue"}
         )
+
+
+@tagged("post_install", "-at_install")
+class TestNames(MappingCase):
+    """A record of Odoo that is only a name in Dataverse."""
+
+    def setUp(self):
+        super().setUp()
+        self.industries = self.env["res.partner.industry"]
+        self.accounting = self.industries.create({"name": "Zoo keeping"})
+        self.line_of("comment").enabled = False
+        self.line = self.add(field_name="industry_id", integration_column="description")
+
+    def text_of(self, row_id):
+        return self.person.read("account", row_id, "description")["description"]
+
+    def test_there_and_back(self):
+        partner, row_id = self.pair(description="zoo keeping ")
+        self.assertEqual(partner.industry_id, self.accounting)
+        self.assertQuiet()
+        partner.industry_id = self.industries.create({"name": "100% wool"})
+        self.synchronize(self.customers)
+        self.assertEqual(self.text_of(row_id), "100% wool")
+        partner.industry_id = False
+        self.synchronize(self.customers)
+        self.assertIsNone(self.text_of(row_id))
+        self.person.write("account", row_id, description="Zoo keeping")
+        self.synchronize(self.customers)
+        self.assertEqual(partner.industry_id, self.accounting)
+        self.assertQuiet()
+
+    def test_a_name_that_nobody_or_more_than_one_has_is_reported(self):
+        partner, row_id = self.pair(description="Nobody, ever")
+        self.assertFalse(partner.industry_id)
+        (error,) = self.customers.error_ids
+        self.assertIn("no record in Odoo is called 'Nobody, ever'", error.message)
+        self.assertEqual(error.field_name, "industry_id")
+        twins = self.industries.create([{"name": "Twin"}, {"name": "twin"}])
+        self.person.write("account", row_id, description="Twin")
+        self.synchronize(self.customers)
+        self.assertIn("2 records in Odoo are called 'Twin'", error.message)
+        twins[1].active = False
+        error.action_retry()
+        self.synchronize(self.customers)
+        self.assertEqual(partner.industry_id, twins[0])
+        self.assertEqual(error.state, "resolved")
+
+    def test_creating_is_offered_where_a_record_can_be_missing(self):
+        self.assertTrue(self.line.can_create_missing, "a name")
+        self.assertTrue(self.line_of("parent_id").can_create_missing, "a lookup")
+        self.assertFalse(self.line_of("name").can_create_missing)
+        self.assertFalse(self.line_of("country_id").can_create_missing)
+
+    def test_what_is_missing_is_created_once(self):
+        self.line.create_missing = True
+        rows = [
+            self.person.create("account", name=f"Acme {n}", description="Cheese, blue")
+            for n in range(3)
+        ]
+        preview = self.customers.action_preview()
+        self.assertTrue(preview)
+        self.assertFalse(self.industries.search([("name", "=", "Cheese, blue")]))
+        self.synchronize(self.customers)
+        created = self.industries.search([("name", "=", "Cheese, blue")])
+        self.assertEqual(len(created), 1)
+        for row_id in rows:
+            self.assertEqual(self.partner_of(row_id).industry_id, created)
+        self.assertQuiet()
 
 
 @tagged("post_install", "-at_install")

@@ -136,3 +136,104 @@ class TestOptionalParents(DataverseCase):
         self.synchronize(self.customers)
         self.assertEqual(self.partner_of(child).parent_id, self.partner_of(parent))
         self.assertEqual(error.state, "resolved")
+
+
+@tagged("post_install", "-at_install")
+class TestParentsFirst(DataverseCase):
+    """A lookup whose record is coupled or created before the record that has it."""
+
+    def setUp(self):
+        super().setUp()
+        self.synchronize()
+        self.lookup("parent_id", self.contacts).create_missing = True
+
+    def lookup(self, name, mapping):
+        return mapping.field_mapping_ids.filtered(lambda one: one.field_name == name)
+
+    def test_from_odoo(self):
+        company = self.company()
+        person = self.employee(company)
+        self.contacts.synchronize()
+        account = self.coupled(company)
+        self.assertTrue(account)
+        self.assertEqual(
+            self.person.read(
+                "contact", self.coupled(person, self.contacts), "parentcustomerid"
+            ),
+            {"parentcustomerid": f"account({account})"},
+        )
+        self.assertFalse(self.env["sync.error"].search([("state", "=", "open")]))
+        self.assertQuiet()
+
+    def test_from_dataverse(self):
+        account = self.person.create("account", name="Acme")
+        contact = self.person.create(
+            "contact", lastname="Berg", parentcustomerid=f"account({account})"
+        )
+        other = self.person.create("account", name="Nobody asked for this one")
+        self.contacts.synchronize()
+        self.assertEqual(self.partner_of(contact).parent_id.name, "Acme")
+        self.assertFalse(self.partner_of(other))
+        self.assertFalse(self.env["sync.error"].search([("state", "=", "open")]))
+        self.assertQuiet()
+
+    def test_what_is_there_already_is_coupled(self):
+        company = self.company("Acme", email="hello@acme.example")
+        account = self.person.create(
+            "account", name="Acme", emailaddress1="hello@acme.example"
+        )
+        contact = self.person.create(
+            "contact", lastname="Berg", parentcustomerid=f"account({account})"
+        )
+        self.contacts.synchronize()
+        self.assertEqual(self.partner_of(account), company)
+        self.assertEqual(self.partner_of(contact).parent_id, company)
+
+    def test_the_other_mapping_decides(self):
+        """Only coupled records, or a filter: then the record waits as ever."""
+        company = self.company()
+        person = self.employee(company)
+        self.customers.synch_only_coupled = True
+        self.contacts.synchronize()
+        self.assertFalse(self.coupled(company))
+        self.customers.write(
+            {"synch_only_coupled": False, "filter_domain": "[('name', '=', 'Other')]"}
+        )
+        self.contacts._request_full_synchronization()
+        self.contacts.synchronize()
+        self.assertFalse(self.coupled(company))
+        self.customers.filter_domain = "[('name', '=', 'Acme')]"
+        self.contacts._request_full_synchronization()
+        self.contacts.synchronize()
+        self.assertTrue(self.coupled(company))
+        self.assertEqual(
+            self.person.read(
+                "contact", self.coupled(person, self.contacts), "parentcustomerid"
+            ),
+            {"parentcustomerid": f"account({self.coupled(company)})"},
+        )
+
+    def test_without_the_choice_it_waits(self):
+        self.lookup("parent_id", self.contacts).create_missing = False
+        company = self.company()
+        self.employee(company)
+        self.contacts.synchronize()
+        self.assertFalse(self.coupled(company))
+
+    def test_a_chain_within_one_table(self):
+        """All that a record belongs to comes first, however long the chain."""
+        self.lookup("parent_id", self.customers).create_missing = True
+        companies = [self.company(f"Link {n}") for n in range(4)]
+        for parent, child in zip(companies, companies[1:], strict=False):
+            child.parent_id = parent
+        person = self.employee(companies[-1])
+        self.contacts.synchronize()
+        accounts = [self.coupled(company) for company in companies]
+        self.assertTrue(all(accounts), accounts)
+        for parent, child in zip(accounts, accounts[1:], strict=False):
+            self.assertEqual(
+                self.person.read("account", child, "parentaccountid"),
+                {"parentaccountid": f"account({parent})"},
+            )
+        self.assertTrue(self.coupled(person, self.contacts))
+        self.assertQuiet()

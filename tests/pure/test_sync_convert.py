@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sync import Active, Choice, Choices, Html, Kind, Labels, Untranslatable, conversion
+from sync import (
+    Active,
+    Choice,
+    Choices,
+    Html,
+    Kind,
+    Labels,
+    Named,
+    Untranslatable,
+    conversion,
+)
 from sync.convert import NUMBERS
 from sync.values import canonical
 
@@ -269,6 +279,22 @@ def test_records_by_their_names():
         back(labels, "Twin")
     with pytest.raises(Untranslatable, match="0 records in Odoo are called 'Green'"):
         back(labels, "Green")
+
+
+def test_a_record_by_its_name():
+    names = {"t,1": "Blue", "t,2": "Twin", "t,3": "twin"}
+
+    def find(name):
+        return [key for key, one in names.items() if one.casefold() == name.casefold()]
+
+    named = Named(names.get, find)
+    assert there(named, "t,1") == "Blue" and back(named, " blue ") == "t,1"
+    assert there(named, None) is None and back(named, " ") is None
+    with pytest.raises(Untranslatable, match="2 records in Odoo are called 'Twin'"):
+        back(named, "Twin")
+    with pytest.raises(Untranslatable, match="no record in Odoo is called 'Green'"):
+        back(named, "Green")
+    assert back(Named(names.get, find, creates=True), "Green") == "new:Green"
 
 
 def test_a_name_with_the_separator_is_refused():
