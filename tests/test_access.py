@@ -71,6 +71,7 @@ OF_MANAGERS = {
         "action_test_connection",
         "action_connect",
         "action_disconnect",
+        "action_check_webhook",
         "action_register_webhook",
         "action_unregister_webhook",
         "action_download_solution",
