@@ -2,7 +2,7 @@
 PYTHON ?= python3
 DEV = $(PYTHON) -m dev
 
-.PHONY: help demo test bench latency stress lint pot solution simulator odoo clean
+.PHONY: help demo test bench latency stress lint pot screenshots solution simulator odoo clean
 
 help:
 	@echo "make demo       both sides with sample data, coupled and synchronized, then"
@@ -18,6 +18,7 @@ help:
 	@echo "                (MINUTES= for all, SEED= to see it again, TIERS= some of them)"
 	@echo "make lint       every static check"
 	@echo "make pot        the addon's terms, for translators, into i18n/"
+	@echo "make screenshots  run the tours; their pictures go into static/description/"
 	@echo "make solution   the button for Dynamics 365, to be imported there"
 	@echo "make simulator  a local Dataverse (PORT=, DATA= a folder, HTTP_PORT=)"
 	@echo "make odoo       Odoo with the addon, to develop on (PORT=; for a simulator"
@@ -46,6 +47,9 @@ lint:
 
 pot:
 	@$(DEV) pot
+
+screenshots:
+	@$(DEV) screenshots
 
 solution:
 	@$(DEV) solution

@@ -62,7 +62,8 @@ class Webhook(http.Controller):
         connection = (
             request.env["integration.connection"]
             .sudo()
-            .search([("code", "=", code)], limit=1)
+            # With its key: one query, whether there is such a connection or not.
+            .search_fetch([("code", "=", code)], ["webhook_key"], limit=1)
         )
         key = request.httprequest.headers.get(connection._webhook_header, "")
         if not self._is_same(key, connection.webhook_key or NOBODY):

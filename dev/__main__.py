@@ -16,6 +16,7 @@ from . import (
     postgres,
     process,
     say,
+    screenshots,
     server,
     testing,
     translations,
@@ -63,10 +64,19 @@ def _parser() -> argparse.ArgumentParser:
     stress_.add_argument("--tiers", default="", help="some of them, with commas")
     add("lint", lint.run, "run every static check")
     add("pot", translations.run, "write the terms for translators")
+    add("screenshots", screenshots.run, "refresh the pictures of README and store page")
     solution_ = add("solution", solution, "write the solution for Dynamics 365")
     solution_.add_argument(
         "--file", type=os.path.abspath, default=LOCAL / "odoo_solution.zip"
     )
+    part = add(
+        "stress-part", stress_part, "one part of a tier; make stress asks for it"
+    )
+    part.add_argument("--tier", required=True)
+    part.add_argument("--part", type=int, default=0, help="its number, from 0")
+    part.add_argument("--parts", type=int, default=1)
+    part.add_argument("--seconds", type=float, required=True)
+    part.add_argument("--seed", type=int, required=True)
     simulator = add("simulator", run_simulator, "serve a local Dataverse")
     simulator.add_argument("--port", type=_optional(int))
     simulator.add_argument("--data", type=_optional(os.path.abspath), help="a folder")
@@ -117,6 +127,11 @@ def solution(file: str) -> int:
 def stress(**options: object) -> int:
     """Hand over to `dev.stress`."""
     return importlib.import_module(f"{__package__}.stress").run(**options)
+
+
+def stress_part(**options: object) -> None:
+    """Hand over to `dev.stress`: one process of several."""
+    importlib.import_module(f"{__package__}.stress").play_part(**options)
 
 
 def run_simulator(**options: object) -> int:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import fcntl
+import functools
 import os
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .paths import LOCAL
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def run(*command: object, **options) -> str:
@@ -47,10 +52,28 @@ def call(*command: object, **options) -> int:
 def start(*command: object, **options) -> subprocess.Popen:
     """Start a command that goes on by itself; end it with `stop`.
 
-    It leads a process group, so that what it starts, a browser say, ends with it.
+    It leads a process group, so that what it starts, a browser say, ends with it; and
+    it ends with this process, even if that is killed.
     """
     words = [str(word) for word in command]
-    return subprocess.Popen(words, text=True, start_new_session=True, **options)
+    return subprocess.Popen(
+        words,
+        text=True,
+        start_new_session=True,
+        preexec_fn=functools.partial(end_with_parent, os.getpid()),
+        **options,
+    )
+
+
+def end_with_parent(parent: int, how: signal.Signals = signal.SIGTERM) -> None:
+    """Have the system end this process as soon as its parent has ended.
+
+    :param parent: who it was when this process began: if that is over, end at once
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(how), 0, 0, 0)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), how)
 
 
 def stop(process: subprocess.Popen, seconds: float = 20) -> None:

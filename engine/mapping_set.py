@@ -27,6 +27,7 @@ MAPPING_SETTINGS = (
     "compare_nightly",
     "synch_interval",
     "event_driven",
+    "ask_less_often",
 )
 FIELD_SETTINGS = (
     "field_name",

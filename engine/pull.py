@@ -123,7 +123,7 @@ class IntegrationPull(models.AbstractModel):
 
     @api.model
     def _fetch_together(self, items):
-        """Have each slice read its own couplings, not those of the whole chunk again."""
+        """Have a slice read its own couplings, not those of the whole chunk again."""
         ids = [item.coupling.id for item in items if item.coupling]
         for item in items:
             if item.coupling:

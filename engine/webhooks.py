@@ -1,4 +1,5 @@
-"""Register with Dataverse for a call whenever a row of a mapped table changes."""
+"""Register with Dataverse for a call whenever a row of a mapped table changes, and
+look whether it calls."""
 
 import uuid
 
@@ -10,6 +11,10 @@ MESSAGES = ("Create", "Update", "Delete")
 # serviceendpoint.contract, authtype; sdkmessageprocessingstep.mode, stage
 # (Dataverse: "Register a webhook", "SdkMessageProcessingStep EntityType")
 WEBHOOK, HTTP_HEADER, ASYNCHRONOUS, POST_OPERATION = 8, 5, 1, 40
+# sdkmessageprocessingstep.statecode; asyncoperation.operationtype, statuscode
+ENABLED, SYSTEM_EVENT, FAILED = 0, 1, 31
+# More steps or failed calls than these tell nothing new.
+MOST = 1000
 
 
 class IntegrationWebhooks(models.AbstractModel):
@@ -60,6 +65,7 @@ class IntegrationWebhooks(models.AbstractModel):
                     stage=POST_OPERATION,
                     rank=1,
                     asyncautodelete=True,
+                    statecode=ENABLED,
                     **binds,
                 )
         return len(steps)
@@ -81,6 +87,71 @@ class IntegrationWebhooks(models.AbstractModel):
                 f"serviceendpoints({self._id_of(connection)})",
             ):
                 self._delete(client, path)
+
+    @api.model
+    def _problem(self, connection, since):
+        """What keeps Dataverse from calling, as it tells itself.
+
+        A step can be switched off or deleted there, and Dataverse gives up a call that
+        is not answered: that leaves a failed system job (Dataverse: "AsyncOperation
+        EntityType"; a call that succeeds leaves none).
+
+        :param since: datetime: calls that failed before are forgotten
+        :return: a sentence with the way out, empty if everything is in order
+        :raise UserError: a sentence, when Dataverse does not tell
+        """
+        gateway = self.env["integration.engine.gateway"]
+        client = gateway._client(connection)
+        wanted = {str(step_id) for step_id, *_what in self._steps(connection)}
+        with gateway._in_sentences():
+            steps = self._list(
+                client,
+                "sdkmessageprocessingsteps",
+                "sdkmessageprocessingstepid,statecode",
+                f"_eventhandler_value eq {self._id_of(connection)}",
+            )
+            calling = {
+                step["sdkmessageprocessingstepid"]
+                for step in steps
+                if step["statecode"] == ENABLED
+            }
+            # Steps that are none of ours by now have no say.
+            failed = self._list(
+                client,
+                "asyncoperations",
+                "message,_owningextensionid_value",
+                f"operationtype eq {SYSTEM_EVENT} and statuscode eq {FAILED}"
+                f" and createdon ge {since:%Y-%m-%dT%H:%M:%SZ}",
+            )
+        if missing := wanted - calling:
+            return self.env._(
+                "Dataverse does not call about %(missing)s of %(all)s kinds of "
+                "changes: they are not registered, or switched off there. Repair it.",
+                missing=len(missing),
+                all=len(wanted),
+            )
+        failed = [job for job in failed if job["_owningextensionid_value"] in wanted]
+        if not failed:
+            return ""
+        return self.env._(
+            "%(count)s calls of Dataverse did not arrive. Check that the address "
+            "%(url)s can be reached from the internet, then repair it. Dataverse "
+            "says: %(message)s",
+            count=len(failed),
+            url=connection.get_base_url(),
+            message=failed[0]["message"],
+        )
+
+    @api.model
+    def _list(self, client, path, columns, condition):
+        """The first rows of a system table, the latest ones first."""
+        params = {
+            "$select": columns,
+            "$filter": condition,
+            "$orderby": "createdon desc",
+            "$top": MOST,
+        }
+        return client.request("GET", path, params=params).json()["value"]
 
     @api.model
     def _id_of(self, connection, *parts):

@@ -184,6 +184,9 @@ class IntegrationConnection(models.Model):
         help="The value of the environment variable dsync_OdooAddress in Dynamics 365.",
     )
     webhook_health = fields.Char("Last Call", compute="_compute_webhook_health")
+    webhook_problem = fields.Char(
+        "Trouble with Near Real Time", compute="_compute_webhook_health"
+    )
     mapping_ids = fields.One2many(
         "integration.table.mapping", "connection_id", string="Table Mappings"
     )
@@ -250,6 +253,7 @@ class IntegrationConnection(models.Model):
                 when=when or self.env._("No call yet"),
                 steps=webhook.steps,
             )
+            connection.webhook_problem = webhook.problem
 
     @api.constrains("code")
     def _check_code(self):
@@ -698,6 +702,28 @@ class IntegrationConnection(models.Model):
             self.env._("Near Real Time"),
             self.env._("Dataverse calls on %s kinds of changes.", count),
         )
+
+    def action_check_webhook(self):
+        """Ask Dataverse now whether its calls arrive."""
+        self.ensure_one()
+        self._check_manager()
+        self._check_usable()
+        self.env["integration.webhook"].sudo()._of(self)._look_after()
+        self.invalidate_recordset(["webhook_problem"])
+        return self._notify(
+            self.env._("Near Real Time"),
+            self.webhook_problem or self.env._("Everything is in order."),
+            "warning" if self.webhook_problem else "success",
+        )
+
+    @api.model
+    def _cron_look_after_webhooks(self):
+        """Notice that Dataverse calls no more, before somebody wonders."""
+        for connection in self.search([("webhook_on", "=", True)]):
+            if connection._is_usable():
+                webhook = self.env["integration.webhook"]._of(connection)
+                webhook._look_after()
+                self.env["ir.cron"]._commit_progress(1)
 
     def action_unregister_webhook(self):
         """Have Dataverse call no more; the scheduled action goes on."""

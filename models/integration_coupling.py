@@ -253,14 +253,35 @@ class IntegrationCoupling(models.Model):
         if not self:
             raise UserError(self.env._("There is no coupling to delete."))
         self._check_records()
+        return self._ask_to_uncouple({"default_coupling_ids": [(6, 0, self.ids)]})
+
+    @api.model
+    def _ask_to_uncouple(self, what):
+        """The dialog that says how many couplings would be deleted.
+
+        :param what: default values of its couplings or mappings
+        """
         return {
             "type": "ir.actions.act_window",
             "name": self.env._("Delete Coupling"),
             "res_model": "integration.uncouple.wizard",
             "view_mode": "form",
             "target": "new",
-            "context": {"default_coupling_ids": [(6, 0, self.ids)]},
+            "context": what,
         }
+
+    @api.model
+    def _counted(self, counts):
+        """Couplings in words: "120 of CUSTOMER, 3 of CONTACT".
+
+        :param counts: ``{mapping: number}``
+        """
+        return ", ".join(
+            self.env._("%(count)s of %(mapping)s", count=count, mapping=mapping.name)
+            for mapping, count in sorted(
+                counts.items(), key=lambda counted: counted[0].sequence
+            )
+        )
 
     def _uncouple(self):
         """Delete couplings of one or several mappings; no record is touched.

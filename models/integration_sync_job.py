@@ -141,6 +141,10 @@ class IntegrationSyncJob(models.Model):
         self.ensure_one()
         return {name: self[name] for name in COUNTERS}
 
+    def _was_quiet(self):
+        """Whether the job found nothing to do on either side."""
+        return self.state == "done" and not any(self[name] for name in CHANGES)
+
     def _totals(self):
         """The counters of several jobs, summed up.
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from babel.dates import format_date
 
 from odoo import api, fields, models
-from odoo.exceptions import ValidationError
+from odoo.exceptions import UserError, ValidationError
 from odoo.fields import Domain
 from odoo.tools.misc import get_lang
 
@@ -167,6 +167,15 @@ class IntegrationTableMapping(models.Model):
         help="A change in Odoo is sent as soon as it is saved, and one in Dataverse "
         "fetched as soon as Dataverse calls, without waiting for the interval.",
     )
+    ask_less_often = fields.Boolean(
+        "Ask Less Often When Quiet",
+        default=True,
+        help="While nothing changes for hours, Dataverse is asked less and less often, "
+        "but at least every hour. What changes in Odoo, a call of Dataverse and your "
+        "own requests are answered at once, and the usual pace begins anew.",
+    )
+    asked_at = fields.Datetime(readonly=True, copy=False)
+    quiet_since = fields.Datetime(readonly=True, copy=False)
     next_synch = fields.Datetime("Next Synchronization", readonly=True, copy=False)
     needed_mapping_ids = fields.Many2many(
         "integration.table.mapping",
@@ -696,7 +705,10 @@ class IntegrationTableMapping(models.Model):
     def action_delete_couplings(self):
         """Delete all couplings of the mapping, after a question."""
         self.connection_id._check_manager()
-        return self.coupling_ids.action_uncouple()
+        couplings = self.env["integration.coupling"]
+        if not couplings.search_count([("mapping_id", "in", self.ids)], limit=1):
+            raise UserError(self.env._("There is no coupling to delete."))
+        return couplings._ask_to_uncouple({"default_mapping_ids": [(6, 0, self.ids)]})
 
     def _open_row(self, external_id):
         """The action that opens a row of this mapping in Dynamics 365."""

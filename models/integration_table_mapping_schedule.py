@@ -12,6 +12,10 @@ _logger = logging.getLogger(__name__)
 # Scheduled actions that work beside each other, the one that is woken first.
 SLOTS = ("ir_cron_synchronize", "ir_cron_synchronize_2", "ir_cron_synchronize_3")
 
+# Who has been quiet for hours is asked again after this part of the time, and no later
+# than this.
+QUIET_PART, QUIET_MOST = 1 / 8, timedelta(hours=1)
+
 
 class IntegrationTableMapping(models.Model):
     _inherit = "integration.table.mapping"
@@ -98,7 +102,15 @@ class IntegrationTableMapping(models.Model):
         if full:
             full._go_on()
         else:
-            self.env["integration.engine.run"]._run(self, kind="scheduled")
+            job = self.env["integration.engine.run"]._run(self, kind="scheduled")
+            self._note_quiet(job)
+
+    def _note_quiet(self, job):
+        """Keep since when there has been nothing to do."""
+        quiet_since = job._was_quiet() and (self.quiet_since or job.started_at)
+        if quiet_since != self.quiet_since:
+            self.quiet_since = quiet_since
+            self._set_next()
 
     def _is_due(self):
         """Whether the scheduled action has something to do for the mapping now."""
@@ -120,14 +132,25 @@ class IntegrationTableMapping(models.Model):
     def _was_called(self):
         """Whether Dataverse has called since the latest scheduled run began."""
         heard = self.env["integration.webhook"].sudo()._of(self.connection_id).heard_at
-        began = fields.Datetime.subtract(self.next_synch, minutes=self.synch_interval)
-        return bool(heard) and heard >= began
+        return bool(heard and self.asked_at) and heard >= self.asked_at
 
     def _plan_next(self):
         """The interval begins with the run, so that a long one does not shift it."""
-        self.next_synch = self.synch_interval and fields.Datetime.add(
-            fields.Datetime.now(), minutes=self.synch_interval
-        )
+        self.asked_at = fields.Datetime.now()
+        self._set_next()
+
+    def _set_next(self):
+        wait = self._interval()
+        self.next_synch = wait and self.asked_at + wait
+
+    def _interval(self):
+        """How long nobody has to ask, as a timedelta."""
+        wait = timedelta(minutes=self.synch_interval)
+        if self.ask_less_often and self.quiet_since:
+            quiet = fields.Datetime.now() - self.quiet_since
+            wait = max(wait, min(quiet * QUIET_PART, QUIET_MOST))
+        # What is less than a minute is nothing.
+        return timedelta(minutes=wait // timedelta(minutes=1))
 
     @api.model
     def _cron_compare(self):

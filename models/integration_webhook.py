@@ -3,6 +3,7 @@
 from psycopg2.errors import SerializationFailure
 
 from odoo import api, fields, models
+from odoo.exceptions import UserError
 
 
 class IntegrationWebhook(models.Model):
@@ -18,6 +19,8 @@ class IntegrationWebhook(models.Model):
     )
     steps = fields.Integer(help="Kinds of changes that Dataverse calls about.")
     heard_at = fields.Datetime()
+    registered_at = fields.Datetime(default=fields.Datetime.now)
+    problem = fields.Char(help="What keeps Dataverse from calling.")
 
     _connection_uniq = models.Constraint(
         "UNIQUE (connection_id)", "A connection is registered once."
@@ -33,6 +36,21 @@ class IntegrationWebhook(models.Model):
         """Keep that Dataverse calls from now on, about so many kinds of changes."""
         self._of(connection).unlink()
         self.create({"connection_id": connection.id, "steps": steps})
+
+    def _look_after(self):
+        """Ask Dataverse whether it calls, and keep what it says.
+
+        Until somebody has repaired it, the scheduled action finds what changed.
+        """
+        for webhook in self:
+            connection = webhook.connection_id
+            try:
+                problem = self.env["integration.engine.webhooks"]._problem(
+                    connection, webhook.registered_at
+                )
+            except UserError as refusal:
+                problem = str(refusal)
+            webhook.problem = problem
 
     def _hear(self):
         """Keep that Dataverse has just called. Calls that come at once are one."""

@@ -75,13 +75,17 @@ class App:
             refusal = None
         except _Unauthorized as error:
             refusal = error.response
-        response = None
+        response, lost = None, fault and fault.drop == "before"
         with self.protection.running(entry["client"]):
             if fault and fault.delay_ms:
+                restarts = self.organization.store.restarts
                 await asyncio.sleep(fault.delay_ms / 1000)
-            if not (fault and fault.drop == "before"):
+                # What was meant for another life of the organization ends with it.
+                lost = lost or restarts != self.organization.store.restarts
+            if not lost:
                 response = (fault.response() if fault else None) or refusal
                 if response is None:
+                    self.webhooks.settle()
                     response = self._work(
                         entry["client"],
                         method,
@@ -105,7 +109,7 @@ class App:
             entry["fault"] = fault.name
         entry["milliseconds"] = round(seconds * 1000, 3)
         self.log.append(entry)
-        if response is None or (fault and fault.drop):
+        if lost or (fault and fault.drop):
             await _cut(scope, receive)
             return
         await self._send(scope, receive, send, response, entry["client"], fault)

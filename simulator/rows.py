@@ -48,7 +48,9 @@ class _Currencies:
 
 
 # Their reference lists no Create: the system itself makes these rows.
-_SYSTEM_TABLES = frozenset(("organization", "sdkmessage", "sdkmessagefilter"))
+_SYSTEM_TABLES = frozenset(
+    ("organization", "sdkmessage", "sdkmessagefilter", "asyncoperation")
+)
 
 
 class Rows:

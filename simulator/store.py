@@ -60,10 +60,12 @@ class Store:
         # Lines of the journal that wait for the end of the transaction.
         self._lines: list[tuple[Any, ...]] = []
         self._last_writes: dict[str, int] = {}
-        self._restarts = 0
+        # How often everything was emptied, or went back to what it was.
+        self.restarts = 0
         # Called when the database has gone back to what it was.
         self.listeners: list[Callable[[], object]] = []
         self._snapshot: sqlite3.Connection | None = None
+        self._snapshot_version = 0
         self._create_tables()
         schema.listeners.append(self._create_tables)
         self.version = self._last_version()
@@ -261,12 +263,14 @@ class Store:
             stored = [t.name for t in self.schema.tables.values() if not t.view_of]
             for name in (*stored, "journal", "file_content"):
                 self.execute(f"DELETE FROM {name}")
+        self.restarts += 1
 
     def take_snapshot(self) -> None:
         """Keep a copy of everything stored, in memory, in place of an earlier one."""
         self._forget_snapshot()
         self._snapshot = sqlite3.connect(":memory:")
         self.connection.backup(self._snapshot)
+        self._snapshot_version = self.version
 
     def restore_snapshot(self) -> None:
         """Go back to the copy, versions included. Raises ValueError without one."""
@@ -274,16 +278,17 @@ class Store:
             raise ValueError("There is no snapshot to restore.")
         self._snapshot.backup(self.connection)
         self._keys = None
-        self.version = self._last_version()
+        # Not the last row's: an expired link may have taken a version for itself.
+        self.version = self._snapshot_version
         self._tell_listeners()
 
     def stamp(self, *tables: str) -> tuple[int, ...]:
         """Another one as soon as a row of one of ``tables`` may have changed."""
-        return (self._restarts, *(self._last_writes.get(name, 0) for name in tables))
+        return (self.restarts, *(self._last_writes.get(name, 0) for name in tables))
 
     def _tell_listeners(self) -> None:
         self._keys = None
-        self._restarts += 1
+        self.restarts += 1
         for listener in self.listeners:
             listener()
 

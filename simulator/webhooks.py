@@ -4,7 +4,8 @@ Source: "Register a webhook", "Use webhooks", "Test webhook registration": a
 ``serviceendpoint`` of contract 8 and a ``sdkmessageprocessingstep`` (asynchronous,
 post-operation). 60 seconds for an answer, any 2xx is success, one more attempt on 502,
 503 and 504, nothing after that; no order is promised. Only receivers on this machine
-are called.
+are called. What failed stays as a row of ``asyncoperation``, a system job; what
+succeeded is not kept, as with ``asyncautodelete``.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from xml.etree import ElementTree
 
 from . import execution_context
 from .execution_context import Event, Origin
-from .initial_rows import BUSINESS_UNIT
+from .initial_rows import BUSINESS_UNIT, SYSTEM_USER
 from .organization import Organization
 
 TIMEOUT_SECONDS = 60
@@ -31,6 +32,7 @@ SUCCEEDED, FAILED = 30, 31  # statuscode of an asyncoperation
 _TRY_AGAIN = (502, 503, 504)
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _WEBHOOK_KEY, _HTTP_HEADER, _HTTP_QUERY = 4, 5, 6
+_SYSTEM_EVENT, _COMPLETED = 1, 3  # operationtype, statecode of an asyncoperation
 _WORKERS = 4
 _KEPT = 10_000
 
@@ -68,6 +70,7 @@ class Webhooks:
         self._known_steps: tuple[tuple[int, ...], list[dict[str, Any]]] | None = None
         self._parcels: queue.SimpleQueue[_Parcel] = queue.SimpleQueue()
         self._workers: list[threading.Thread] = []
+        self._failed: queue.SimpleQueue[Delivery] = queue.SimpleQueue()
         self._trust = ssl.create_default_context(
             cafile=str(organization.identity.ca_file)
         )
@@ -88,6 +91,32 @@ class Webhooks:
             for step in steps:
                 if _wants(step, event):
                     self._send(step, event, host)
+
+    def settle(self) -> None:
+        """Keep the calls that have failed since as system jobs."""
+        while not self._failed.empty():
+            failed = self._failed.get()
+            # What was told before a reset is of no step that there is now.
+            if failed in self.deliveries:
+                self._keep(failed)
+
+    def _keep(self, failed: Delivery) -> None:
+        store = self.organization.store
+        now = self.organization.clock.text()
+        row = {
+            "asyncoperationid": str(uuid.uuid4()),
+            "name": f"{failed.message} of {failed.table}",
+            "operationtype": _SYSTEM_EVENT,
+            "owningextensionid": failed.step,
+            "statecode": _COMPLETED,
+            "statuscode": FAILED,
+            "message": f"The webhook call failed: {failed.attempts[-1]}",
+            "createdon": now,
+            "completedon": now,
+        }
+        with store.transaction():
+            table = self.organization.schema.tables["asyncoperation"]
+            store.insert(table, row, SYSTEM_USER, now)
 
     def reset(self) -> None:
         self.deliveries.clear()
@@ -126,6 +155,8 @@ class Webhooks:
         store, schema = self.organization.store, self.organization.schema
         for version, entry in store.journal_after(heard):
             table = schema.tables[entry["table"]]
+            if table.name == "asyncoperation":
+                continue
             yield Event(
                 table=table,
                 row_id=entry["row_id"],
@@ -186,6 +217,8 @@ class Webhooks:
                     break
             fine = isinstance(answer, int) and 200 <= answer < 300
             delivery.statuscode = SUCCEEDED if fine else FAILED
+            if not fine:
+                self._failed.put(delivery)
 
     def _post(self, parcel: _Parcel) -> int | str:
         """The status of the answer, or the reason why there is none."""

@@ -369,6 +369,15 @@ class TestRecordRules(AccessCase):
                     self.assertDenied(getattr(wizard, method))
         self.assertNothingDone()
 
+    def test_deleting_all_couplings_of_a_mapping_is_for_managers(self):
+        wizard = (
+            self.env["integration.uncouple.wizard"]
+            .with_user(self.user)
+            .create({"mapping_ids": [(6, 0, self.customers.ids)]})
+        )
+        self.assertDenied(wizard.action_uncouple)
+        self.assertNothingDone()
+
     def test_matching_everything_is_for_managers(self):
         wizard = (
             self.env["integration.match.wizard"]

@@ -75,6 +75,45 @@ class TestErrorDigest(DataverseCase):
         self.tell()
         self.assertTrue(self.new_mails())
 
+    def test_a_thousand_equal_errors_are_one_line(self):
+        """In the list, in the activity and in the e-mail; and again the next hour."""
+        failures = {
+            (1_000_000 + number, ""): [
+                {
+                    "kind": "permanent",
+                    "record_name": f"Company {number}",
+                    "message": f"'Company {number}' has no country.",
+                }
+            ]
+            for number in range(1000)
+        }
+        for _hour in range(2):
+            self.env["sync.error"]._report(self.customers, failures)
+            self.tell()
+        errors = self.env["sync.error"].search([("mapping_id", "=", self.customers.id)])
+        self.assertEqual(len(errors), 1000)
+        self.assertEqual(set(errors.mapped("occurrences")), {2})
+        listed = self.env["sync.error"].web_read_group(
+            [("state", "=", "open")], ["cause"], ["__count"], limit=80
+        )
+        self.assertEqual(
+            [(group["cause"], group["__count"]) for group in listed["groups"]],
+            [("'…' has no country.", 1000)],
+        )
+        self.assertEqual(
+            self.connection.digest_lines(), [("'…' has no country.", 1000)]
+        )
+        self.assertEqual(len(self.connection.activity_ids), 1)
+        self.assertEqual(len(self.new_mails()), 1)
+
+    def test_a_run_that_fails_all_day_is_one_error(self):
+        self.customers.integration_table = "acount"
+        for _quarter in range(4):
+            self.assertEqual(self.synchronize(self.customers)["state"], "failed")
+        errors = self.env["sync.error"].search([("state", "=", "open")])
+        self.assertEqual(len(errors), 1)
+        self.assertEqual(errors.occurrences, 4)
+
     def test_what_goes_on_by_itself_is_nobodys_task(self):
         self.simulator.rules(
             "faults",

@@ -95,55 +95,72 @@ class TestScale(DataverseCase):
             for view in FORMS
             if env[self.env.ref(f"dataverse_sync.{view}").model].has_access("read")
         }
-        return forms | {
-            "overview": lambda: (
-                env["integration.table.mapping"].web_search_read(
-                    [], self.fields_of("integration_table_mapping_view_kanban")
+        # Only a manager deletes all couplings of a mapping.
+        dialogs = {"delete all couplings": lambda: self.count_couplings(env)}
+        return (
+            forms
+            | (dialogs if env.su else {})
+            | {
+                "overview": lambda: (
+                    env["integration.table.mapping"].web_search_read(
+                        [], self.fields_of("integration_table_mapping_view_kanban")
+                    ),
+                    env["integration.connection"].health(),
                 ),
-                env["integration.connection"].health(),
-            ),
-            "mappings": lambda: env["integration.table.mapping"].web_search_read(
-                [], self.fields_of("integration_table_mapping_view_list")
-            ),
-            "errors by cause": lambda: env["sync.error"].web_read_group(
-                errors, ["cause"], ["__count"], limit=80
-            ),
-            "errors of a cause": lambda: env["sync.error"].web_search_read(
-                errors, self.fields_of("sync_error_view_list"), limit=80
-            ),
-            "kinds of errors": lambda: env["sync.error"].search_panel_select_range(
-                "kind", search_domain=errors, enable_counters=True
-            ),
-            "couplings": lambda: env["integration.coupling"].web_search_read(
-                [], self.fields_of("integration_coupling_view_list"), limit=80
-            ),
-            "jobs": lambda: env["integration.sync.job"].web_search_read(
-                [], self.fields_of("integration_sync_job_view_list"), limit=80
-            ),
-            "contacts with their state": lambda: env["res.partner"].web_search_read(
-                [("dataverse_sync_state", "in", ("not_coupled", "conflict"))],
-                {"display_name": {}, "dataverse_sync_state": {}},
-                limit=80,
-                count_limit=10_001,
-            ),
-            "a contact": lambda: (
-                env["res.partner"]
-                .browse(self.contact.id)
-                .web_read(
-                    dict.fromkeys(
-                        (
-                            "dataverse_sync_label",
-                            "dataverse_sync_state",
-                            "dataverse_mapped",
-                            "dataverse_error_kind",
-                            "dataverse_message",
-                        ),
-                        {},
+                "mappings": lambda: env["integration.table.mapping"].web_search_read(
+                    [], self.fields_of("integration_table_mapping_view_list")
+                ),
+                "errors by cause": lambda: env["sync.error"].web_read_group(
+                    errors, ["cause"], ["__count"], limit=80
+                ),
+                "errors of a cause": lambda: env["sync.error"].web_search_read(
+                    errors, self.fields_of("sync_error_view_list"), limit=80
+                ),
+                "kinds of errors": lambda: env["sync.error"].search_panel_select_range(
+                    "kind", search_domain=errors, enable_counters=True
+                ),
+                "couplings": lambda: env["integration.coupling"].web_search_read(
+                    [], self.fields_of("integration_coupling_view_list"), limit=80
+                ),
+                "synchronization log": lambda: env[
+                    "integration.change"
+                ].web_search_read(
+                    [], self.fields_of("integration_change_view_list"), limit=80
+                ),
+                "jobs": lambda: env["integration.sync.job"].web_search_read(
+                    [], self.fields_of("integration_sync_job_view_list"), limit=80
+                ),
+                "contacts with their state": lambda: env["res.partner"].web_search_read(
+                    [("dataverse_sync_state", "in", ("not_coupled", "conflict"))],
+                    {"display_name": {}, "dataverse_sync_state": {}},
+                    limit=80,
+                    count_limit=10_001,
+                ),
+                "a contact": lambda: (
+                    env["res.partner"]
+                    .browse(self.contact.id)
+                    .web_read(
+                        dict.fromkeys(
+                            (
+                                "dataverse_sync_label",
+                                "dataverse_sync_state",
+                                "dataverse_mapped",
+                                "dataverse_error_kind",
+                                "dataverse_message",
+                            ),
+                            {},
+                        )
                     )
-                )
-            ),
-            "running": lambda: env["integration.sync.job"].running(),
-        }
+                ),
+                "running": lambda: env["integration.sync.job"].running(),
+            }
+        )
+
+    def count_couplings(self, env):
+        """The dialog that asks before the couplings of a mapping are deleted."""
+        action = self.customers.with_env(env).action_delete_couplings()
+        wizard = env[action["res_model"]].with_context(**action["context"]).create({})
+        self.assertIn(str(wizard.count), wizard.counted)
 
     def open_all(self, env):
         """``{screen: (queries, seconds)}``, each opened by itself."""

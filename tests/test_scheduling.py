@@ -161,6 +161,83 @@ class TestScheduling(DataverseCase):
         self.assertEqual(partner.barcode, "12")
         self.assertQuiet()
 
+    # -- quiet for long ---------------------------------------------------------------
+
+    def quiet_for(self, **time):
+        """Nothing was to be done for so long, and the last look has just ended."""
+        self.run_scheduled()
+        mappings = self.customers | self.contacts
+        self.assertTrue(all(mappings.mapped("quiet_since")))
+        mappings.quiet_since = fields.Datetime.now() - timedelta(**time)
+        mappings.next_synch = False
+        self.run_scheduled()
+        now = fields.Datetime.now()
+        return [m.next_synch and m.next_synch - now for m in mappings]
+
+    def test_who_is_quiet_is_asked_less_often(self):
+        self.synchronize()
+        self.assertEqual(self.quiet_for(seconds=30), [False, False])
+        for wait in self.quiet_for(hours=4):
+            self.assertAlmostEqual(wait, timedelta(minutes=30), delta=timedelta(0, 99))
+        jobs = len(self.jobs())
+        self.run_scheduled()
+        self.assertEqual(len(self.jobs()), jobs, "it is not time yet")
+        for wait in self.quiet_for(days=90):
+            self.assertAlmostEqual(wait, timedelta(hours=1), delta=timedelta(0, 99))
+
+    def test_what_changes_in_odoo_ends_the_quiet(self):
+        partner, row_id = self.pair()
+        self.quiet_for(days=1)
+        partner.phone = "1"
+        self.run_scheduled()
+        self.assertEqual(
+            self.person.read("account", row_id, "telephone1"), {"telephone1": "1"}
+        )
+        self.assertFalse(self.customers.quiet_since)
+        self.run_scheduled()
+        self.assertFalse(self.customers.next_synch, "the usual pace begins anew")
+
+    def test_a_call_of_dataverse_ends_the_quiet(self):
+        self.synchronize()
+        self.quiet_for(days=1)
+        row_id = self.person.create("account", name="Acme")
+        self.run_scheduled()
+        self.assertFalse(self.partner_of(row_id))
+        self.env["integration.webhook"]._registered(self.connection, 6)
+        self.connection._hear_webhook()
+        self.run_scheduled()
+        self.assertTrue(self.partner_of(row_id))
+
+    def test_the_usual_pace_can_be_kept(self):
+        self.synchronize()
+        self.customers.ask_less_often = False
+        customers, contacts = self.quiet_for(days=1)
+        self.assertFalse(customers)
+        self.assertTrue(contacts)
+
+    # -- pauses, for all slots --------------------------------------------------------
+
+    def test_a_pause_of_dataverse_holds_for_every_slot(self):
+        """Its limit counts the application user, not the mapping that ran into it."""
+        self.independent()
+        self.simulator.rules(
+            "faults",
+            {
+                "path": "^accounts",
+                "count": 20,
+                "then": {"status": 429, "code": "0x80072322", "retry_after": 900},
+            },
+        )
+        self.person.create("account", name="Acme")
+        self.run_scheduled()
+        self.assertTrue(self.connection._is_paused())
+        seconds = self.connection.paused_until - fields.Datetime.now()
+        self.assertGreater(seconds, timedelta(minutes=14))
+        asked = len(self.simulator.control("GET", "requests"))
+        for slot in (2, 3):
+            self.run_slot(slot)
+        self.assertEqual(len(self.simulator.control("GET", "requests")), asked)
+
     # -- several slots ----------------------------------------------------------------
 
     def run_slot(self, number):

@@ -1,5 +1,7 @@
 """What the screens tell people: states, reasons, values side by side."""
 
+from lxml import etree
+
 from odoo.exceptions import UserError
 from odoo.fields import Datetime
 from odoo.tests import tagged
@@ -93,6 +95,72 @@ class TestScreens(DataverseCase):
                 }
             ],
         )
+
+    def ask(self, action):
+        """The dialog as it opens."""
+        return (
+            self.env[action["res_model"]].with_context(**action["context"]).create({})
+        )
+
+    def test_delete_coupling_says_how_many_of_which_mapping(self):
+        pairs = [self.pair(name)[0] for name in ("Acme", "Beta")]
+        (one, other) = pairs
+        person = self.employee(one)
+        self.synchronize(self.contacts)
+        wizard = self.ask((one | other | person).action_delete_coupling())
+        self.assertEqual((wizard.count, wizard.record_name), (3, False))
+        self.assertEqual(wizard.counted, "2 of CUSTOMER, 1 of CONTACT")
+        self.assertEqual(self.ask(one.action_delete_coupling()).record_name, "Acme")
+
+    def test_delete_all_couplings_of_a_mapping_without_naming_each(self):
+        """A hundred thousand ids do not travel to the browser and back."""
+        partner, _row_id = self.pair("Acme")
+        person = self.employee(partner)
+        self.synchronize(self.contacts)
+        action = self.customers.action_delete_couplings()
+        self.assertNotIn("default_coupling_ids", action["context"])
+        wizard = self.ask(action)
+        self.assertEqual(wizard.counted, "1 of CUSTOMER")
+        self.pair("Coupled since")
+        self.assertIn("2 couplings", wizard.action_uncouple()["params"]["message"])
+        self.assertFalse(self.coupled(partner))
+        self.assertTrue(self.coupled(person, self.contacts))
+        with self.assertRaisesRegex(UserError, "no coupling to delete"):
+            wizard.action_uncouple()
+        with self.assertRaisesRegex(UserError, "no coupling to delete"):
+            self.customers.action_delete_couplings()
+
+    def test_synchronize_now_says_how_many_of_which_mapping(self):
+        pairs = self.pair("Acme")[0] | self.pair("Beta")[0]
+        pairs |= self.employee(pairs[0])
+        self.synchronize(self.contacts)
+        action = (pairs | self.company("Alone")).action_synchronize_now()
+        wizard = self.env[action["res_model"]].browse(action["res_id"])
+        self.assertEqual(wizard.counted, "2 of CUSTOMER, 1 of CONTACT")
+        self.assertEqual((wizard.skipped, wizard.background), (1, False))
+
+    def test_every_dialog_obeys_the_keyboard(self):
+        """Control and Enter press the first button of the footer, Escape closes."""
+        views = self.env["ir.ui.view"].search([("type", "=", "form")])
+        forms = views.filtered(
+            lambda view: (
+                view.model in self.env
+                and self.env[view.model]._module == "dataverse_sync"
+                and view.model.startswith("integration.")
+            )
+        )
+        footers = [
+            (view.name, footer)
+            for view in forms
+            for footer in etree.fromstring(view.arch).iter("footer")
+        ]
+        self.assertGreater(len(footers), 7)
+        for name, footer in footers:
+            with self.subTest(name):
+                *others, last = footer.iter("button")
+                self.assertEqual(last.get("special"), "cancel")
+                for first in others[:1]:
+                    self.assertIn("btn-primary", first.get("class") or "")
 
     def test_couplings_are_found_by_the_name_of_the_record(self):
         partner, _row_id = self.pair("Nordisk Film")

@@ -1,6 +1,7 @@
 """What people do in the browser, on real parts: Chromium, Odoo, HTTPS, a Dataverse.
 
-Each tour leaves a picture of its last screen in the folder of ``--screenshots``.
+Each tour leaves a picture of its last screen in the folder of ``--screenshots``, and of
+the moments that its steps ``picture(name)`` ask for: those are shown to the world.
 """
 
 import base64
@@ -18,15 +19,30 @@ from .common import DataverseCase
 @tagged("post_install", "-at_install")
 class TestTour(DataverseCase, HttpCase):
     def start_tour(self, url_path, tour_name, **kwargs):
-        """Run a tour as the administrator and keep a picture of where it ends."""
-        wait = ChromeBrowser._wait_code_ok
+        """Run a tour as the administrator, and keep its pictures and how it ends."""
+        wait, hear = ChromeBrowser._wait_code_ok, ChromeBrowser._handle_console
 
         def wait_and_keep(browser, *args, **options):
             wait(browser, *args, **options)
             browser.take_screenshot(f"{tour_name}_").result(timeout=10)
 
+        def hear_and_keep(browser, type, args=None, **options):
+            hear(browser, type, args=args, **options)
+            said = str((args or [{}])[0].get("value"))
+            if said.startswith("picture: "):
+                name = said.removeprefix("picture: ")
+                taken = browser.take_screenshot(f"picture_{name}_")
+                taken.add_done_callback(lambda _picture: go_on(browser))
+
+        def go_on(browser):
+            event = "document.dispatchEvent(new Event('picture_taken'))"
+            browser._websocket_send("Runtime.evaluate", params={"expression": event})
+
         self.env.flush_all()
-        with patch.object(ChromeBrowser, "_wait_code_ok", wait_and_keep):
+        with (
+            patch.object(ChromeBrowser, "_wait_code_ok", wait_and_keep),
+            patch.object(ChromeBrowser, "_handle_console", hear_and_keep),
+        ):
             result = super().start_tour(url_path, tour_name, login="admin", **kwargs)
         self.env.invalidate_all()
         return result
@@ -156,9 +172,9 @@ class TestTour(DataverseCase, HttpCase):
 
     def test_retry_and_restore_many(self):
         self.customers.deletion_policy = "manual"
-        deleted = [self.pair(name) for name in ("Delta", "Zeta")]
+        deleted = [self.pair(name) for name in ("Delta Maskiner", "Zeta Consult")]
         refused = self.env["res.partner"]
-        for name in ("Alpha", "Beta", "Gamma"):
+        for name in ("Alpha Byg", "Beta Foods", "Gamma Trading"):
             refused |= self.company(name, ref="X" * 60)
         for _partner, row_id in deleted:
             self.person.delete("account", row_id)
@@ -202,9 +218,13 @@ class TestTour(DataverseCase, HttpCase):
             **{name: info[name] for name in ("tenant", "client_id", "client_secret")},
         }
         encoded = base64.b64encode(json.dumps(environment).encode()).decode()
-        for tour in ("dataverse_sync_setup_checklist", "dataverse_sync_setup"):
+        for tour, url in (
+            # Only developers may say who signs in: here it is the simulator.
+            ("dataverse_sync_setup_checklist", "/odoo/dataverse?debug=1"),
+            ("dataverse_sync_setup", "/odoo/dataverse?debug=0"),
+        ):
             self.start_tour(
-                "/odoo/dataverse?debug=1",
+                url,
                 tour,
                 cookies={"dataverse_environment": encoded},
             )
@@ -328,15 +348,16 @@ class TestTour(DataverseCase, HttpCase):
         self.assertEqual(partner.phone, "+45 33 00 00 01")
 
     def test_undo(self):
-        partner, row_id = self.pair("Acme", telephone1="1")
-        other, other_row = self.pair("Other", telephone1="1")
+        before, after, since = (f"+45 33 00 00 0{number}" for number in (1, 2, 3))
+        partner, row_id = self.pair("Nordlys", telephone1=before)
+        other, other_row = self.pair("Zelbergvin Trading", telephone1=before)
         for changed in (row_id, other_row):
-            self.person.write("account", changed, telephone1="2")
+            self.person.write("account", changed, telephone1=after)
         self.synchronize(self.customers)
-        other.phone = "3"
+        other.phone = since
         job = self.env["integration.sync.job"].search([], limit=1)
         self.start_tour(f"/odoo/dataverse-jobs/{job.id}", "dataverse_sync_undo")
-        self.assertEqual((partner.phone, other.phone), ("1", "3"))
+        self.assertEqual((partner.phone, other.phone), (before, since))
 
     def test_from_dynamics(self):
         """What whoever comes from Dynamics 365 sees when a row is not coupled yet."""

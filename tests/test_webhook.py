@@ -130,10 +130,104 @@ class TestWebhook(WebhookCase):
         self.assertEqual(self.call(key=key), 204)
         self.assertEqual(self.wake_ups(), before)
 
+    def test_a_bucket_fills_again_and_never_over_its_rim(self):
+        now = [0.0]
+        bucket = webhook.Bucket(3, 2, clock=lambda: now[0])
+        self.assertEqual([bucket.take() for _call in range(4)], [True] * 3 + [False])
+        now[0] += 1
+        self.assertEqual([bucket.take() for _call in range(3)], [True] * 2 + [False])
+        now[0] += 3600
+        self.assertEqual([bucket.take() for _call in range(4)], [True] * 3 + [False])
+
+    def test_every_answer_costs_the_same_work(self):
+        """Neither time nor queries tell whether a connection or its key exists."""
+        self.connection.action_register_webhook()
+        known = self.connection.sudo().webhook_key
+        costs, compared = [], []
+        same = webhook.Webhook._is_same
+
+        def counted(controller, given, expected):
+            compared.append(len(expected) > 20)
+            return same(controller, given, expected)
+
+        # The first call of all fills caches.
+        self.call(code="test", key="wrong")
+        self.patch(webhook.Webhook, "_is_same", counted)
+        for code, key in (
+            ("test", "wrong"),
+            ("nobody", "wrong"),
+            ("nobody", known),
+            ("test", ""),
+            ("test", known[:-1]),
+        ):
+            self.env.flush_all()
+            self.env.invalidate_all()
+            before = self.env.cr.sql_log_count
+            self.assertEqual(self.call(code=code, key=key), 401)
+            costs.append(self.env.cr.sql_log_count - before)
+        self.assertEqual(compared, [True] * 5)
+        self.assertEqual(len(set(costs)), 1, costs)
+
     def test_flood_is_turned_away(self):
         with patch.object(webhook, "bucket", webhook.Bucket(2, 0)):
             answers = [self.call(key="wrong") for _call in range(3)]
         self.assertEqual(answers, [401, 401, 429])
+
+
+@tagged("post_install", "-at_install")
+class TestWebhookEndToEnd(WebhookCase):
+    """Dataverse itself calls this Odoo by HTTP; the test only looks."""
+
+    def setUp(self):
+        super().setUp()
+        self.connection.action_register_webhook()
+        client = self.person.client
+        (endpoint,) = client.request(
+            "GET",
+            "serviceendpoints",
+            params={"$select": "serviceendpointid", "$filter": "name eq 'Odoo (test)'"},
+        ).json()["value"]
+        # Only the way is shorter: no proxy with HTTPS before this Odoo.
+        client.request(
+            "PATCH",
+            f"serviceendpoints({endpoint['serviceendpointid']})",
+            body={"url": f"{self.base_url()}/dataverse_sync/webhook/test"},
+            repeatable=True,
+        )
+        self.customers.synch_interval = 60
+        self.run_scheduled()
+        self.env["ir.cron.trigger"].search([]).unlink()
+
+    def answers(self):
+        """What Odoo answered to each call, when all are through."""
+        for _look in range(1000):
+            deliveries = self.simulator.control("GET", "webhooks")
+            if deliveries and all(one["statuscode"] for one in deliveries):
+                return [one["attempts"][-1] for one in deliveries]
+        raise AssertionError(deliveries)
+
+    def test_a_change_in_dataverse_ends_in_odoo(self):
+        self.env.flush_all()
+        with self.allow_requests(all_requests=True):
+            row_id = self.person.create("account", name="Acme")
+            self.assertEqual(self.answers(), [204])
+        self.env.invalidate_all()
+        self.assertEqual(self.wake_ups(), 1)
+        self.run_scheduled()
+        self.assertEqual(self.partner_of(row_id).name, "Acme")
+        self.connection.action_check_webhook()
+        self.assertFalse(self.connection.webhook_problem)
+
+    def test_a_lost_key_is_noticed_and_repaired(self):
+        self.connection.sudo().webhook_key = "another"
+        self.env.flush_all()
+        with self.allow_requests(all_requests=True):
+            self.person.create("account", name="Acme")
+            self.assertEqual(self.answers(), [401])
+        self.env.invalidate_all()
+        self.assertEqual(self.wake_ups(), 0)
+        self.connection.action_check_webhook()
+        self.assertIn("401", self.connection.webhook_problem)
 
 
 @tagged("post_install", "-at_install")
@@ -238,6 +332,63 @@ class TestWebhookFaults(WebhookCase):
         self.customers.event_driven = True
         self.run_scheduled()
         self.assertEqual(self.partners(), 1)
+
+    def check(self):
+        self.connection.action_check_webhook()
+        return self.connection.webhook_problem
+
+    def test_everything_in_order_says_so(self):
+        answer = self.connection.action_check_webhook()
+        self.assertIn("in order", answer["params"]["message"])
+        self.assertFalse(self.connection.webhook_problem)
+
+    def test_a_step_that_somebody_switched_off(self):
+        client = self.person.client
+        steps = client.request(
+            "GET",
+            "sdkmessageprocessingsteps",
+            params={"$select": "sdkmessageprocessingstepid"},
+        ).json()["value"]
+        off, gone = (step["sdkmessageprocessingstepid"] for step in steps[:2])
+        client.request(
+            "PATCH",
+            f"sdkmessageprocessingsteps({off})",
+            body={"statecode": 1, "statuscode": 2},
+            repeatable=True,
+        )
+        self.assertIn("1 of 6 kinds", self.check())
+        client.request("DELETE", f"sdkmessageprocessingsteps({gone})", repeatable=True)
+        self.assertIn("2 of 6 kinds", self.check())
+        self.connection.action_register_webhook()
+        self.assertFalse(self.check(), "registering again repairs")
+        self.person.create("account", name="Acme")
+        self.run_scheduled()
+        self.assertEqual(self.partners(), 1, "polling finds it in any case")
+
+    def test_calls_that_do_not_arrive(self):
+        """The simulator calls this machine only: nobody answers as odoo.example."""
+        self.person.create("account", name="Acme")
+        for _look in range(100):
+            deliveries = self.simulator.control("GET", "webhooks")
+            if all(delivery["statuscode"] for delivery in deliveries):
+                break
+        self.assertTrue(deliveries)
+        cron = self.env.ref("dataverse_sync.ir_cron_look_after_webhooks")
+        with self.enter_registry_test_mode():
+            cron.method_direct_trigger()
+        self.env.invalidate_all()
+        problem = self.connection.webhook_problem
+        self.assertIn("1 calls of Dataverse did not arrive", problem)
+        self.assertIn("https://odoo.example", problem)
+        self.run_scheduled()
+        self.assertEqual(self.partners(), 1, "polling finds it in any case")
+
+    def test_a_dataverse_that_does_not_tell(self):
+        self.simulator.rules(
+            "faults",
+            {"path": "^asyncoperations", "then": {"status": 403}},
+        )
+        self.assertTrue(self.check())
 
     def test_health_is_shown(self):
         self.assertIn("No call yet", self.connection.webhook_health)

@@ -13,6 +13,8 @@ class IntegrationSynchronizeWizard(models.TransientModel):
 
     coupling_ids = fields.Many2many("integration.coupling", string="Couplings")
     count = fields.Integer(compute="_compute_count")
+    counted = fields.Char(compute="_compute_count")
+    background = fields.Boolean(compute="_compute_count")
     selected = fields.Integer()
     skipped = fields.Integer(compute="_compute_count")
     record_name = fields.Char(compute="_compute_count")
@@ -39,6 +41,11 @@ class IntegrationSynchronizeWizard(models.TransientModel):
     def _compute_count(self):
         for wizard in self:
             wizard.count = len(wizard.coupling_ids)
+            grouped = wizard.coupling_ids.grouped("mapping_id")
+            wizard.counted = wizard.coupling_ids._counted(
+                {mapping: len(couplings) for mapping, couplings in grouped.items()}
+            )
+            wizard.background = wizard.count > AT_ONCE
             wizard.skipped = max(wizard.selected - wizard.count, 0)
             wizard.record_name = (
                 wizard.coupling_ids.record_name if wizard.count == 1 else False
@@ -92,7 +99,7 @@ class IntegrationSynchronizeWizard(models.TransientModel):
         """Synchronize in the chosen direction."""
         self.ensure_one()
         direction = self.direction if self.direction in ("send", "get") else None
-        if self.count > AT_ONCE:
+        if self.background:
             return self._in_background(direction)
         totals = self.coupling_ids.synchronize(direction)
         connection = self.coupling_ids.mapping_id.connection_id[:1]

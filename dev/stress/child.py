@@ -11,14 +11,26 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-from collections.abc import Callable
-from typing import IO, Any
+from collections.abc import Callable, Sequence
+from typing import IO, Any, TypeVar
 
 from .. import process
 from .report import Report
 
+T = TypeVar("T")
+
 # What starting, stopping and the history at hand may take beyond the budget.
 GRACE_SECONDS = 300
+
+# Which of how many equal parts of a tier: `(number from 0, parts)`.
+Part = tuple[int, int]
+WHOLE: Part = (0, 1)
+
+
+def share(work: Sequence[T], part: Part) -> Sequence[T]:
+    """What a part has to do of all the work."""
+    number, parts = part
+    return work[number::parts]
 
 
 def tell(to: IO[str], /, **what: Any) -> None:

@@ -15,18 +15,40 @@ from pathlib import Path
 from .. import database, environment, server
 from ..paths import LOGS
 from ..python_env import PYTHON
-from .child import follow
+from .child import WHOLE, Part, follow
 from .report import Report
 
 INSIDE = Path(__file__).with_name("inside.py")
 
 
-def run(budget_seconds: float, seed: int, report: Report, kills: int = 0) -> None:
+def run(
+    budget_seconds: float,
+    seed: int,
+    report: Report,
+    kills: int = 0,
+    part: Part = WHOLE,
+) -> None:
     """Kill as often as the budget allows.
 
     :param kills: that often, spread over the way of one worker with everything to do
     """
-    inside_odoo("crash_inside", budget_seconds, report, seed=seed, kills=kills)
+    inside_odoo(
+        *("crash_inside", budget_seconds, report),
+        heard=lambda told: report.results.extend(
+            [name, told[name]] for name in ("point", "died") if name in told
+        ),
+        seed=seed,
+        kills=kills,
+        part=part,
+    )
+
+
+def conclude(report: Report) -> None:
+    """Count the points that workers pass, and those at which one was killed."""
+    points = {label for name, label in report.results if name == "point"}
+    died = {label for name, label in report.results if name == "died"}
+    report.count("labelled points", len(points | died))
+    report.count("labelled points with a kill", len(died))
 
 
 def inside_odoo(
@@ -50,7 +72,7 @@ def inside_odoo(
                     name,
                     {
                         **server.trusting(announced),
-                        "logfile": LOGS / f"{module}.log",
+                        "logfile": LOGS / f"{report.name}.log",
                         "max_cron_threads": 0,
                     },
                 )

@@ -16,8 +16,9 @@ import psycopg2
 
 from odoo import sql_db
 
+from ..process import end_with_parent
 from . import points
-from .child import tell
+from .child import WHOLE, Part, share, tell
 from .deeds import DEEDS
 from .world import Settings, World, difference, forget_clients
 
@@ -27,6 +28,8 @@ SETTINGS = (
     Settings("get", "restore"),
 )
 NONE = -1
+# So many cases are put in order, so that equal histories follow each other.
+IN_A_ROW = 200
 SENT = r"after POST \$batch in (push|bulk)\..*"
 EVERYTHING = tuple(DEEDS)
 NEWS = ("update_in_dataverse", "create_in_dataverse", "delete_in_dataverse")
@@ -59,27 +62,28 @@ class Case(NamedTuple):
     then: str = "rest"
 
 
-def main(world: World, seconds: float, seed: int, kills: int = 0) -> None:
+def main(
+    world: World, seconds: float, seed: int, kills: int = 0, part: Part = WHOLE
+) -> None:
     """Kill until the time is over, or so many workers have died.
 
-    Deeds alone first, then all at once; each round in an order drawn from the seed.
+    The names of the points are told: of those that workers pass, as `point`, and of
+    those where one died, as `died`.
     """
     end = time.monotonic() + seconds
     draw = random.Random(seed)
     known: dict[tuple, tuple[list[str], dict]] = {}
-    seen: set[str] = set()
-    for number, case in enumerate(_cases(world, known, draw, kills)):
+    for number, case in enumerate(_cases(world, known, draw, kills, part)):
         if time.monotonic() > end or (kills and number >= kills):
             break
         labels, expected = known[case[:2]]
         label = labels[case.point]
         violations = _kill(world, case, expected)
-        seen.add(label)
         tell(sys.stdout, count={"cases": 1})
         if case.how in EDITS:
             tell(sys.stdout, count={"edits at a point": 1})
         else:
-            tell(sys.stdout, count={"kills": 1, f"by {case.how}": 1})
+            tell(sys.stdout, count={"kills": 1, f"by {case.how}": 1}, died=label)
         for what in violations:
             tell(
                 sys.stdout,
@@ -89,17 +93,17 @@ def main(world: World, seconds: float, seed: int, kills: int = 0) -> None:
             )
         if kills and violations:
             break  # a sample has failed
-    tell(sys.stdout, count={"labelled points": len(seen)})
 
 
 def _cases(
-    world: World, known: dict, draw: random.Random, kills: int
+    world: World, known: dict, draw: random.Random, kills: int, part: Part
 ) -> Iterator[Case]:
     """Every point of every history; for a sample, some of the whole stretch.
 
-    What has gone wrong before comes first.
+    What has gone wrong before comes first, then every point once, then all that may
+    happen at each; of all deeds at once, then of each alone.
     """
-    for settings, label, how, then, *deeds in GONE_WRONG:
+    for settings, label, how, then, *deeds in share(GONE_WRONG, part):
         history = settings, deeds[0] if deeds else EVERYTHING
         if history not in known:
             known[history] = _undisturbed(world, *history)
@@ -116,11 +120,20 @@ def _cases(
         yield from todo[:: max(len(todo) // max(kills - len(GONE_WRONG), 1), 1)]
         return
     draw.shuffle(todo)
-    yield from todo
-    for settings in SETTINGS:
-        for deed in DEEDS:
-            known[settings, (deed,)] = _undisturbed(world, settings, (deed,))
-            yield from _of(settings, (deed,), known[settings, (deed,)][0])
+    names: set[str] = set()
+    first, others = [], []
+    for case in todo:
+        name = known[case[:2]][0][case.point]
+        new = case.how == "SIGKILL" and name not in names
+        names |= {name} if new else set()
+        (first if new else others).append(case)
+    rows = range(0, len(others), IN_A_ROW)
+    for cases in (first, *(others[at : at + IN_A_ROW] for at in rows)):
+        yield from sorted(share(cases, part), key=lambda case: case.settings)
+    alone = [(settings, (deed,)) for settings in SETTINGS for deed in DEEDS]
+    for history in share(alone, part):
+        known[history] = _undisturbed(world, *history)
+        yield from _of(*history, known[history][0])
 
 
 def _of(
@@ -159,6 +172,8 @@ def _afterwards(
 def _undisturbed(world: World, settings: Settings, deeds: tuple[str, ...]):
     """The points that a worker passes, and both sides when nobody is killed."""
     labels = _worker(world, Case(settings, deeds))
+    for label in labels:
+        tell(sys.stdout, point=label)
     runs = world.settle()
     for what in world.broken(runs, once=False):
         tell(sys.stdout, violation=f"{what} (nobody was killed)", history=f"{deeds}")
@@ -272,6 +287,11 @@ def _worker(world: World, case: Case) -> list[str]:
 
     :return: the names of the points that it passed
     """
+    world.stage(case[:2], lambda: _prepare(world, case))
+    return _in_a_fork(world, case.point, case.how)
+
+
+def _prepare(world: World, case: Case) -> None:
     world.begin(case.settings)
     for deed in case.deeds:
         DEEDS[deed].before(world)
@@ -279,7 +299,6 @@ def _worker(world: World, case: Case) -> list[str]:
         world.synchronize()
     for deed in case.deeds:
         DEEDS[deed].change(world)
-    return _in_a_fork(world, case.point, case.how)
 
 
 def _in_a_fork(world: World, point: int, how: str) -> list[str]:
@@ -290,8 +309,10 @@ def _in_a_fork(world: World, point: int, how: str) -> list[str]:
     # A connection belongs to one process.
     sql_db.close_all()
     read, write = os.pipe()
+    parent = os.getpid()
     child = os.fork()
     if not child:
+        end_with_parent(parent, signal.SIGKILL)
         os.close(read)
         _worker_until(world, point, how, write)
     os.close(write)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from .. import database, environment, server
 from ..paths import LOCAL
 from ..python_env import ODOO_BIN, PYTHON
-from .child import follow
+from .child import WHOLE, Part, follow
 from .report import FOLDER, Report
 
 STEPS = 50
@@ -24,6 +24,7 @@ def run(
     histories: int = 1_000_000,
     steps: int = STEPS,
     broken: str | None = None,
+    part: Part = WHOLE,
 ) -> None:
     """Play histories until the time is over.
 
@@ -42,6 +43,7 @@ def run(
                 histories=histories,
                 steps=steps,
                 broken=broken,
+                part=part,
             )
         finally:
             database.drop(name)
@@ -63,7 +65,7 @@ def in_odoo(
     :param conf: options for odoo.conf besides
     """
     FOLDER.mkdir(parents=True, exist_ok=True)
-    script = FOLDER / f"{report.tier}.py"
+    script = FOLDER / f"{report.name}.py"
     script.write_text(
         f"import json\nfrom {module} import {function}\n"
         f"{function}(env, **json.loads({json.dumps(arguments)!r}))\n"

@@ -14,20 +14,25 @@ from .report import Report
 
 
 def run(budget_seconds: float, seed: int, report: Report, **limits: object) -> None:
-    """Go through as many cells as the budget allows, and print the table.
+    """Go through as many cells as the budget allows.
 
-    :param limits: `cells`: only so many; `only`: those of one operation
+    :param limits: `cells`: only so many; `only`: those of one operation; `part`
     """
-    results: list[list] = []
     inside_odoo(
         "matrix_inside",
         budget_seconds,
         report,
-        heard=lambda told: results.append(told["cell"]) if "cell" in told else None,
+        heard=lambda told: report.results.extend(
+            [told["cell"]] if "cell" in told else []
+        ),
         seed=seed,
         **limits,
     )
-    print(_table(results), flush=True)
+
+
+def conclude(report: Report) -> None:
+    """Print the table."""
+    print(_table(report.results), flush=True)
 
 
 def _table(results: list[list]) -> str:

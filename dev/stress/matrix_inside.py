@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, suppress
 from typing import Any, NamedTuple
 
 from . import nemesis
-from .child import tell
+from .child import WHOLE, Part, share, tell
 from .deeds import DEEDS
 from .world import Settings, World, difference, forget_clients
 
@@ -131,7 +131,12 @@ class Cell(NamedTuple):
 
 
 def main(
-    world: World, seconds: float, seed: int, cells: int = 0, only: str = ""
+    world: World,
+    seconds: float,
+    seed: int,
+    cells: int = 0,
+    only: str = "",
+    part: Part = WHOLE,
 ) -> None:
     """Go through the cells, in an order drawn from the seed, and tell each result.
 
@@ -143,8 +148,12 @@ def main(
     forget_clients()
     todo = [cell for cell in all_cells() if only in ("", cell.operation)]
     random.Random(0 if cells else seed).shuffle(todo)
+    todo = todo[: cells or None]
+    # Equal histories follow each other.
+    histories = list(dict.fromkeys((cell.deeds, cell.settings) for cell in todo))
+    todo.sort(key=lambda cell: histories.index((cell.deeds, cell.settings)))
     undisturbed: dict[tuple, dict] = {}
-    for cell in todo[: cells or None]:
+    for cell in share(todo, part):
         if time.monotonic() > end:
             break
         key = (cell.deeds, cell.settings)
@@ -179,12 +188,15 @@ def _tell(cell: Cell, met: int, violations: list[str]) -> bool:
 
 
 def _prepare(world: World, cell: Cell) -> None:
-    world.begin(cell.settings)
-    for deed in cell.deeds:
-        DEEDS[deed].before(world)
-    world.synchronize()
-    for deed in cell.deeds:
-        DEEDS[deed].change(world)
+    def act() -> None:
+        world.begin(cell.settings)
+        for deed in cell.deeds:
+            DEEDS[deed].before(world)
+        world.synchronize()
+        for deed in cell.deeds:
+            DEEDS[deed].change(world)
+
+    world.stage((cell.deeds, cell.settings), act)
     if cell.operation == "metadata":
         with world.odoo() as env:
             env.cr.execute("UPDATE integration_table SET refreshed_at = '2000-01-01'")

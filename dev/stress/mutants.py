@@ -69,7 +69,6 @@ def run(budget_seconds: float, seed: int, report: Report, only: str = "") -> Non
     _copy()
     if not _passes("odoo", SOUND):
         raise SystemExit(f"{SOUND} does not pass in an unchanged copy: see {LOG}")
-    results = []
     for mutant in all_mutants():
         if only not in mutant.name or time.monotonic() > end:
             continue
@@ -78,8 +77,12 @@ def run(budget_seconds: float, seed: int, report: Report, only: str = "") -> Non
         report.count("mutants killed", bool(killer))
         if not killer:
             report.violation(f"survived: {mutant.name}: {mutant.says}", seed)
-        results.append((mutant.name, killer or "SURVIVED"))
-    print(table.aligned(("mutant", "killed by"), results), flush=True)
+        report.results.append((mutant.name, killer or "SURVIVED"))
+
+
+def conclude(report: Report) -> None:
+    """Print what noticed each mutant."""
+    print(table.aligned(("mutant", "killed by"), report.results), flush=True)
 
 
 def _try(mutant: Mutant) -> str:

@@ -22,15 +22,42 @@ class Report:
 
     `figures`: names and numbers, such as `histories`, `kills`, `cells`; those of the
     same name add up over the tiers. `fingerprints`: of the requests of each history
-    that a child told of; the same seed leads to the same ones.
+    that a child told of; the same seed leads to the same ones. `results`: what a tier
+    draws its conclusions from when all of its parts are over.
+
+    :param name: of the part, where a tier has several
     """
 
-    def __init__(self, tier: str) -> None:
+    def __init__(self, tier: str, name: str = "") -> None:
         self.tier = tier
+        self.name = name or tier
         self.seconds = 0.0
         self.figures: dict[str, float] = {}
         self.fingerprints: list[str] = []
         self.violations: list[dict[str, Any]] = []
+        self.results: list[Any] = []
+
+    def add(self, part: dict[str, Any]) -> None:
+        """Take over what a part of the tier did.
+
+        :param part: the attributes of its report
+        """
+        self.seconds = max(self.seconds, part["seconds"])
+        for figure, number in part["figures"].items():
+            self.count(figure, number)
+        for name in ("fingerprints", "violations", "results"):
+            getattr(self, name).extend(part[name])
+
+    @contextmanager
+    def watching(self, seed: int) -> Iterator[None]:
+        """Time a tier's work; what breaks off has failed."""
+        start = time.monotonic()
+        try:
+            yield
+        except (Exception, SystemExit) as error:
+            self.violation(f"the tier broke off: {error}", seed, traceback.format_exc())
+        finally:
+            self.seconds = time.monotonic() - start
 
     def count(self, figure: str, number: float = 1) -> None:
         """Add to a figure."""
@@ -44,10 +71,10 @@ class Report:
         :param history: the shortest history that was found, or the traceback
         """
         FOLDER.mkdir(parents=True, exist_ok=True)
-        file = FOLDER / f"{self.tier}-{len(self.violations) + 1}.txt"
+        file = FOLDER / f"{self.name}-{len(self.violations) + 1}.txt"
         file.write_text(f"{what}\nseed: {seed}\n\n{history}\n")
-        self.violations.append({"what": what, "seed": seed, "file": str(file)})
-        say.line(f"VIOLATION in {self.tier}: {what}; {file}")
+        self.violations.append({"what": what, "seed": str(seed), "file": str(file)})
+        say.line(f"VIOLATION in {self.name}: {what}; {file}")
 
 
 class Reports:
@@ -58,20 +85,13 @@ class Reports:
         self.reports: list[Report] = []
         shutil.rmtree(FOLDER, ignore_errors=True)
 
-    @contextmanager
-    def of(self, tier: str) -> Iterator[Report]:
-        """The report of a tier while it runs; one that breaks off has failed."""
-        report = Report(tier)
-        self.reports.append(report)
-        start = time.monotonic()
-        try:
-            yield report
-        except (Exception, SystemExit) as error:
-            report.violation(
-                f"the tier broke off: {error}", self.seed, traceback.format_exc()
-            )
-        finally:
-            report.seconds = time.monotonic() - start
+    def of(self, tier: str) -> Report:
+        """The report of a tier."""
+        for report in self.reports:
+            if report.tier == tier:
+                return report
+        self.reports.append(Report(tier))
+        return self.reports[-1]
 
     def finish(self) -> int:
         """Print the table, write `.local/stress.json`; the status to end with."""
@@ -88,7 +108,11 @@ class Reports:
                     "violations": len(violations),
                     "totals": totals,
                     "tiers": [
-                        vars(report) | {"fingerprints": len(report.fingerprints)}
+                        vars(report)
+                        | {
+                            "fingerprints": len(report.fingerprints),
+                            "results": len(report.results),
+                        }
                         for report in self.reports
                     ],
                 },

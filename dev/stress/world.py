@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from io import StringIO
 from typing import Any, NamedTuple
 
 from odoo.api import SUPERUSER_ID, Environment
@@ -27,11 +28,11 @@ FIELDS = {
     "website": "websiteurl",
 }
 WRITES = ("inserted", "modified", "deleted", "coupled", "uncoupled", "failed")
-# What a run keeps; a new history begins without.
+# What a run keeps, children first; a new history begins without.
 KEPT = (
-    *("integration_coupling", "integration_inbox", "integration_tombstone"),
-    *("integration_conflict", "integration_sync_job", "sync_error"),
-    *("integration_change", "integration_checkpoint"),
+    *("sync_error", "integration_change", "integration_conflict"),
+    *("integration_inbox", "integration_tombstone", "integration_checkpoint"),
+    *("integration_coupling", "integration_sync_job"),
 )
 
 
@@ -72,6 +73,8 @@ class World:
             self.connection_id = connection.id
             everybody = env["res.partner"].with_context(active_test=False).search([])
             self.last_id = max(everybody.ids)
+        self._staged: Hashable = None
+        self._copies: dict[str, str] = {}
 
     @contextmanager
     def odoo(self) -> Iterator[Environment]:
@@ -85,20 +88,59 @@ class World:
         """Empty both sides."""
         self.simulator.control("POST", "reset")
         with self.odoo() as env:
-            for table in KEPT:
-                env.cr.execute(f"DELETE FROM {table}")  # noqa: S608
-            env.cr.execute("DELETE FROM res_partner WHERE id > %s", [self.last_id])
-            env.cr.execute("DELETE FROM integration_journal")
-            env.cr.execute(
-                "UPDATE integration_connection"
-                " SET state = 'connected', state_reason = NULL, safe_mode = NULL,"
-                " paused_until = NULL"
-            )
+            self._empty(env.cr)
             env.cr.execute(
                 "UPDATE integration_table_mapping SET update_conflict_policy = %s,"
                 " deletion_policy = %s",
                 list(settings),
             )
+
+    def _empty(self, cr: Any) -> None:
+        for table in KEPT:
+            cr.execute(f"DELETE FROM {table}")  # noqa: S608
+        cr.execute("DELETE FROM res_partner WHERE id > %s", [self.last_id])
+        cr.execute("DELETE FROM integration_journal")
+        cr.execute(
+            "UPDATE integration_connection SET state = 'connected',"
+            " state_reason = NULL, safe_mode = NULL, paused_until = NULL"
+        )
+
+    def stage(self, what: Hashable, prepare: Callable[[], object]) -> None:
+        """Have both sides as `prepare` leaves them.
+
+        :param what: what that is: asked for again, a copy of both sides is put back
+        """
+        if what == self._staged:
+            self.simulator.control("POST", "restore")
+            with self.odoo() as env:
+                self._put_back(env.cr)
+            return
+        self._staged = None
+        prepare()
+        self.simulator.control("POST", "snapshot")
+        with self.odoo() as env:
+            self._copies = {
+                table: _copied(env.cr, table, since)
+                for table, since in self._stages().items()
+            }
+        self._staged = what
+
+    def _stages(self) -> dict[str, int]:
+        """The tables of which there are copies, parents first, and the last old id."""
+        return {
+            "res_partner": self.last_id,
+            **dict.fromkeys(reversed(KEPT), 0),
+            "integration_journal": 0,
+        }
+
+    def _put_back(self, cr: Any) -> None:
+        self._empty(cr)
+        for table in self._stages():
+            if table == "integration_journal":
+                # What was put back by now is no change of anybody.
+                cr.execute("DELETE FROM integration_journal")
+            copy = StringIO(self._copies[table])
+            cr._obj.copy_expert(f"COPY {table} FROM STDIN", copy)
 
     def synchronize(self) -> dict[str, Any]:
         """Run both mappings, as one person who presses the button.
@@ -303,6 +345,14 @@ class World:
                                     f"untruthful base: {who} {name}: {value!r} agreed, "
                                     f"{side} holds {held[name]!r}"
                                 )
+
+
+def _copied(cr: Any, table: str, since: int) -> str:
+    """The rows of a table with a greater id, as PostgreSQL writes them."""
+    copy = StringIO()
+    rows = f"SELECT * FROM {table} WHERE id > {int(since)} ORDER BY id"  # noqa: S608
+    cr._obj.copy_expert(f"COPY ({rows}) TO STDOUT", copy)
+    return copy.getvalue()
 
 
 def _sorted(cards: Any) -> list:

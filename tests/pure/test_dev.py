@@ -7,6 +7,8 @@ import logging
 import os
 import select
 import socket
+import subprocess
+import sys
 import unittest.case
 from configparser import RawConfigParser
 
@@ -14,6 +16,8 @@ import pytest
 
 from dev import debian, paths, postgres, process, server
 from dev.odoo_tests import Ledger, WarningsBetweenTests
+from dev.stress import report
+from dev.stress.child import share
 from dev.testing import Outcome, read_junit, read_ledger
 
 
@@ -189,6 +193,43 @@ def test_what_a_process_has_started_ends_with_it():
     assert select.select([reading], [], [], 10)[0]
     assert os.read(reading, 1) == b""
     os.close(reading)
+
+
+def test_what_a_process_has_started_ends_even_if_it_is_killed():
+    reading, writing = os.pipe()
+    code = (
+        "import sys, time; from dev import process;"
+        f"process.start('sleep', '60', pass_fds=[{writing}]);"
+        "print('started', flush=True); time.sleep(60)"
+    )
+    parent = process.start(
+        *(sys.executable, "-c", code),
+        pass_fds=[writing],
+        stdout=subprocess.PIPE,
+        cwd=paths.ROOT,
+    )
+    os.close(writing)
+    assert parent.stdout.readline() == "started\n"
+    parent.kill()
+    assert select.select([reading], [], [], 10)[0]
+    assert os.read(reading, 1) == b""
+    os.close(reading)
+    process.stop(parent)
+
+
+def test_parts_of_a_tier_do_all_of_its_work_once(monkeypatch, tmp_path):
+    assert [share("abcde", (number, 2)) for number in range(2)] == ["ace", "bd"]
+    monkeypatch.setattr(report, "FOLDER", tmp_path)
+    whole = report.Report("crash")
+    for number in range(2):
+        part = report.Report("crash", f"crash-{number}")
+        part.count("kills", 3)
+        part.violation("lost", 1)
+        part.results.append(["died", number])
+        whole.add(json.loads(json.dumps(vars(part))))
+    assert whole.figures == {"kills": 6}
+    assert whole.results == [["died", 0], ["died", 1]]
+    assert len({violation["file"] for violation in whole.violations}) == 2
 
 
 def test_a_port_that_is_taken_is_not_given_out():

@@ -251,6 +251,17 @@ def test_tokens_can_be_expired_at_once(simulator, api, reader):
     assert reader.read() == []
 
 
+def test_a_restored_backup_has_the_version_of_the_backup(simulator, api, reader):
+    """Also the one that the end of all links took: new links do not end at once."""
+    reader.read()
+    simulator.control("POST", "delta-tokens/expire")
+    simulator.control("POST", "snapshot")
+    simulator.control("POST", "restore")
+    reader.url = "accounts?$select=name"
+    reader.read()
+    assert reader.read() == []
+
+
 def test_organization_level_read_is_needed(simulator, api):
     """Change tracking needs Read for the whole organization."""
     path = f"users/{simulator.ready['client_id']}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -142,6 +143,18 @@ def test_a_delay(simulator, api):
     started = time.perf_counter()
     api.get("WhoAmI")
     assert time.perf_counter() - started >= 0.03
+
+
+def test_a_late_request_ends_with_the_organization_it_was_for(simulator, api):
+    """A reset while a request is delayed: nothing of it appears in the new world."""
+    faults(simulator, {"method": "POST", "then": {"delay_ms": 300}})
+    with ThreadPoolExecutor() as pool:
+        late = pool.submit(api.post, "accounts", json={"name": "Late"})
+        time.sleep(0.1)
+        simulator.control("POST", "reset")
+        with pytest.raises(requests.ConnectionError):
+            late.result()
+    assert "Late" not in api.get("accounts?$select=name").text
 
 
 def test_a_fault_by_body_and_inside_a_batch(simulator, api):

@@ -322,6 +322,26 @@ def test_one_more_attempt_and_no_third(
     assert (delivery["attempts"], delivery["statuscode"]) == (attempts, statuscode)
 
 
+def test_what_failed_stays_as_a_system_job(
+    api: Session, receiver: Receiver, register: Register, simulator: Simulator
+) -> None:
+    """What succeeded is deleted by itself (asyncautodelete), what failed is not."""
+    step = register()
+    receiver.statuses[:] = [200]
+    create(api, "accounts", name="Heard")
+    assert _delivery(simulator)["statuscode"] == 30
+    assert api.get("asyncoperations").json()["value"] == []
+    simulator.control("POST", "reset")
+    step = register()
+    receiver.statuses[:] = [401]
+    create(api, "accounts", name="Refused")
+    assert _delivery(simulator)["statuscode"] == 31
+    (job,) = api.get("asyncoperations").json()["value"]
+    assert (job["statecode"], job["statuscode"]) == (3, 31)
+    assert (job["operationtype"], job["_owningextensionid_value"]) == (1, step)
+    assert "401" in job["message"]
+
+
 def test_a_slow_receiver_is_given_up(
     api: Session, receiver: Receiver, register: Register, simulator: Simulator
 ) -> None:

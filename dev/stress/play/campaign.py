@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, Verbosity, seed, settings
 from hypothesis.internal.conjecture import engine
 from hypothesis.stateful import run_state_machine_as_test
 
-from ..child import tell
+from ..child import WHOLE, tell
 from .machine import Histories
 from .world import World
 
@@ -41,11 +41,14 @@ BROKEN = {
 }
 
 
-def play(env, *, first_seed, seconds, histories, steps, broken=None) -> None:
+def play(
+    env, *, first_seed, seconds, histories, steps, broken=None, part=WHOLE
+) -> None:
     """Play histories, and tell on standard output what became of them.
 
     :param broken: the name of a mistake to make, to see whether it is noticed
     :param first_seed: the seed of the first chunk; the next one has the next number
+    :param part: of several players, who take turns with the chunks
     :param seconds: begin no chunk after so many seconds
     :param histories: how many at most
     :param steps: the longest history
@@ -63,7 +66,7 @@ def play(env, *, first_seed, seconds, histories, steps, broken=None) -> None:
     try:
         with mistake:
             while number < histories and time.monotonic() < end:
-                chunk = first_seed + number // CHUNK
+                chunk = first_seed + part[0] + part[1] * (number // CHUNK)
                 _chunk(chunk, min(CHUNK, histories - number), steps, not broken)
                 number += CHUNK
     finally:

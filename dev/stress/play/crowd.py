@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import sys
 import time
 import traceback
@@ -21,6 +22,7 @@ from odoo.tools import config
 from odoo.addons.dataverse_sync.engine import gateway
 from odoo.addons.dataverse_sync.tests.common import Person, Simulator
 
+from ...process import end_with_parent
 from ..child import tell
 from .world import token
 
@@ -102,8 +104,11 @@ def _crowd(env, seconds, jobs, workers):
     children = []
     for number, job in enumerate(jobs):
         reading, writing = os.pipe()
+        parent = os.getpid()
         child = os.fork()
         if not child:
+            # However the campaign ends, nobody works on.
+            end_with_parent(parent, signal.SIGKILL)
             os.close(reading)
             name = "worker" if number < workers else "person"
             _be_a_child(env, name, job, end, writing)

@@ -147,6 +147,20 @@ class Ghost:
         # What was chosen must stay, but which side wins field by field is checked by
         # the comparison of both sides.
 
+    def uncoupled_pairs(self) -> list[tuple[Card, Card]]:
+        """Records and rows that are the same, and of which none is coupled."""
+        coupled = {key for _table, *pair, _state in self._couplings() for key in pair}
+        rows = {
+            card.birth: card
+            for key, card in self.world.cards(DATAVERSE).items()
+            if key not in coupled
+        }
+        return [
+            (card, rows[card.birth])
+            for key, card in self.world.cards(ODOO).items()
+            if key not in coupled and card.inside and card.birth in rows
+        ]
+
     def settled(self) -> None:
         """A run ended without disturbance: both sides have seen each other."""
         self.unseen.clear()
@@ -246,6 +260,7 @@ class Ghost:
                 " WHERE c.reserved IS NULL AND c.base IS NOT NULL ORDER BY c.id"
             )
             rows = cr.fetchall()
+        settings = self._settings()
         for table, guid, base, etag, state, position, waits in rows:
             agreed = base.get("dataverse") or {}
             for side, names in (
@@ -262,6 +277,8 @@ class Ghost:
             for field, column in COLUMNS[table].items():
                 if column not in agreed or version > int(position):
                     continue
+                if field not in settings[table]:
+                    continue  # it takes no part now, and is asked for when it does
                 if token(agreed[column]) != card.values[field]:
                     raise Broken(
                         f"I11 {field} of {card} is not as agreed ({agreed[column]}),"

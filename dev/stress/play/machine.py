@@ -243,6 +243,30 @@ class Histories(RuleBasedStateMachine):
 
         self._as_administrator(uncouple)
 
+    @rule(which=_NUMBERS, choice=st.sampled_from(["send", "get", "chosen"]))
+    def couple_by_hand(self, which, choice):
+        """Somebody couples a record to the row that is the same, and takes a side."""
+        pairs = self.ghost.uncoupled_pairs()
+        if not pairs:
+            return
+        odoo, row = pairs[which % len(pairs)]
+        self._tell(f"{odoo.birth} is coupled by hand: {choice}")
+
+        def couple(mapping):
+            wizard = mapping.env["integration.coupling.wizard"].create(
+                {"mapping_id": mapping.id, "res_id": odoo.key}
+            )
+            candidate = {"wizard_id": wizard.id, "external_id": row.key}
+            try:
+                wizard.candidate_ids.create(candidate).action_choose()
+                wizard.synchronize = choice
+                wizard.action_couple()
+            except UserError as error:
+                self._tell(f"    refused: {error}")
+
+        self.ghost.decided([odoo, row])
+        self._run([odoo.table], [], [], run=couple)
+
     @precondition(lambda self: self.import_side)
     @rule()
     def import_many(self):

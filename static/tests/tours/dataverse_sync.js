@@ -1,4 +1,5 @@
 import { registry } from "@web/core/registry";
+import { picture } from "./picture";
 
 const tours = registry.category("web_tour.tours");
 
@@ -64,6 +65,7 @@ tours.add("dataverse_sync_couple", {
             content: "what is equal is dimmed",
             trigger: ".modal div[name=line_ids] tr.text-muted:contains(Odense)",
         },
+        picture("coupling"),
         {
             content: "use the data of Dataverse",
             trigger: ".modal div[name=synchronize] label:contains(Use the Dataverse Data)",
@@ -78,6 +80,7 @@ tours.add("dataverse_sync_couple", {
         toast("coupled and in sync"),
         state("In Sync"),
         phoneIs("+45 33 00 00 02"),
+        picture("contact"),
     ],
 });
 
@@ -127,6 +130,7 @@ tours.add("dataverse_sync_resolve_conflict", {
         {
             trigger: ".modal tr:contains(Phone) button[aria-pressed=true]:contains(Odoo)",
         },
+        picture("conflict"),
         { trigger: ".modal button[name=action_apply]", run: "click" },
         toast("The same on both sides now: Phone"),
         state("In Sync"),
@@ -142,7 +146,16 @@ tours.add("dataverse_sync_delete_coupling", {
             content: "it says what will not happen",
             trigger: ".modal:contains(No record is deleted or changed)",
         },
-        { trigger: ".modal button[name=action_uncouple]", run: "click" },
+        { content: "Escape leaves it as it is", trigger: ".modal", run: "press Escape" },
+        { trigger: "body:not(:has(.modal))" },
+        state("In Sync"),
+        ...actionMenu("Delete Coupling"),
+        { trigger: ".modal button[name=action_uncouple]" },
+        {
+            content: "Control and Enter carry it out",
+            trigger: ".modal",
+            run: "press control+Enter",
+        },
         toast("No record was touched"),
         state("Not Coupled"),
     ],
@@ -230,6 +243,7 @@ tours.add("dataverse_sync_match_all", {
             trigger:
                 ".modal tr.o_data_row:contains(Nordisk Film) .o_boolean_toggle input:not(:checked)",
         },
+        picture("matching"),
     ],
 });
 
@@ -275,6 +289,7 @@ tours.add("dataverse_sync_errors_many", {
         { trigger: ".o_data_row:contains(Gamma)" },
         openCause("'…' was deleted in Dataverse"),
         { trigger: ".o_data_row:contains(Zeta)" },
+        picture("errors"),
         {
             content: "select what was deleted",
             trigger: ".o_data_row:contains(Delta) .o_list_record_selector input",
@@ -324,8 +339,9 @@ tours.add("dataverse_sync_overview", {
         {
             content: "so does the systray, on every screen",
             trigger: ".o_dataverse_systray:contains(25%)",
-            run: "click",
         },
+        picture("overview"),
+        { trigger: ".o_dataverse_systray", run: "click" },
         {
             content: "stop it there",
             trigger: ".o-dropdown--menu .o_dataverse_progress button:contains(Stop)",
@@ -412,6 +428,7 @@ tours.add("dataverse_sync_setup", {
             trigger: ".modal tr:contains(Account: change tracking):contains(In Order)",
         },
         { trigger: ".modal tr:contains(Contact: privileges):contains(In Order)" },
+        picture("setup"),
         next(),
         {
             content: "the tables, all chosen",
@@ -441,6 +458,7 @@ tours.add("dataverse_sync_setup_done", {
         {
             trigger: "tr.o_data_row:contains(CONTACT) .text-bg-success:contains(Finished)",
         },
+        picture("full_synchronization"),
     ],
 });
 

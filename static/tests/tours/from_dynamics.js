@@ -1,6 +1,7 @@
 /** @odoo-module **/
 
 import {registry} from "@web/core/registry";
+import {picture} from "./picture";
 
 registry.category("web_tour.tours").add("dataverse_sync_from_dynamics", {
     steps: () => [
@@ -13,6 +14,7 @@ registry.category("web_tour.tours").add("dataverse_sync_from_dynamics", {
             trigger: "label:contains('Nordlys Odense'):contains('same Email')",
             run: "click",
         },
+        picture("from_dynamics"),
     ],
 });
 

@@ -1,6 +1,7 @@
 /** @odoo-module **/
 
 import {registry} from "@web/core/registry";
+import {picture} from "./picture";
 
 registry.category("web_tour.tours").add("dataverse_sync_preview", {
     steps: () => [
@@ -17,6 +18,7 @@ registry.category("web_tour.tours").add("dataverse_sync_preview", {
             content: "What is created is counted on top",
             trigger: ".oe_stat_button[name=action_open_lines]:contains('Created')",
         },
+        picture("preview"),
     ],
 });
 
@@ -40,6 +42,7 @@ registry.category("web_tour.tours").add("dataverse_sync_undo", {
             content: "What became of it",
             trigger: ".modal [name=message]:contains('1 of 2')",
         },
+        picture("undo"),
         {
             content: "What was left",
             trigger: ".modal button[name=action_open_left]",
