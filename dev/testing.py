@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-from . import database, environment, odoo_source, process, say, server
+from . import apps, database, environment, odoo_source, process, say, server
 from .paths import ADDON, LOCAL, LOGS, ROOT, SCREENSHOTS
 from .python_env import PYTHON
 
 PURE, CONFORMANCE, STRESS = "pure", "conformance", "stress"
 DYNAMICS = "dynamics"
 # The tests that need other Odoo apps, and the tag that keeps them out of the others.
-APPS, APPS_TAG = "apps", "dataverse_apps"
+APPS, APPS_TAG, REMOVAL = "apps", "dataverse_apps", "removal"
 PURE_TESTS = ROOT / "tests" / "pure"
 CONFORMANCE_TESTS = ROOT / "tests" / "conformance"
 DYNAMICS_TESTS = ROOT / "tests" / "dynamics"
@@ -48,7 +48,8 @@ def run(tags: str = "") -> int:
     :param tags: empty for all tests, `pure` for those without Odoo, `conformance` for
         the facts about Dataverse, `stress` for the sample of `make stress`
         (`stress:NAME` for those whose name begins so), `apps` for the tests that need
-        other Odoo apps (`apps:CLASS` or `apps:CLASS.METHOD` for some of them),
+        other Odoo apps (`apps:CLASS` or `apps:CLASS.METHOD` for some of them,
+        `apps:removal` for an app that leaves and comes back),
         `dynamics` for those of the script on the command bar of Dynamics 365, which
         need Node.js,
         otherwise Odoo's `--test-tags` for Odoo's alone
@@ -116,8 +117,21 @@ def _node(folder: Path) -> Outcome:
 def _apps(only: str) -> Outcome:
     """The tests that need other Odoo apps, in a database that has them."""
     template = database.template(odoo_source.provide(), database.APPS, assets=False)
+    if only == REMOVAL:
+        return _removal(template)
     tags = f"{APPS_TAG}/{ADDON}" + (f":{only}" if only else "")
-    return _odoo(template, tags, "test_apps")
+    outcome = _odoo(template, tags, "test_apps")
+    return (
+        outcome
+        if only
+        else Outcome(*map(sum, zip(outcome, _removal(template), strict=True)))
+    )
+
+
+def _removal(template: str) -> Outcome:
+    """An app that leaves the database and comes back, see `dev.apps`."""
+    passed, failed = apps.run(template)
+    return Outcome(len(passed), len(failed))
 
 
 def _odoo(template: str, tags: str, called: str = "test") -> Outcome:

@@ -6,6 +6,7 @@ from itertools import product
 from odoo import api, models
 from odoo.exceptions import UserError
 from odoo.fields import Domain
+from odoo.tools import split_every
 
 from .. import dataverse, sync
 from .capture import IDS_PER_REQUEST
@@ -20,6 +21,8 @@ except ImportError:
 WAITED_FOR = 5000
 # Pairs coupled and synchronized between two looks at whether to stop.
 BATCH = 500
+# Records read at once.
+PART = 2000
 # Candidates listed of what is ambiguous: nobody reads more of them.
 CANDIDATES = 100
 
@@ -81,11 +84,14 @@ class IntegrationMatch(models.AbstractModel):
         session = self._with_keys_only(session)
         odoo, terms, titles = self._both_sides(session)
         matching = sync.match(odoo, terms, session.schema.criteria, _alike)
-        told = session.records.with_user(user).browse(sorted(odoo))
-        told = set(told._filtered_access("write").ids)
-        if res_ids:
-            told &= set(res_ids)
-        names = {r.id: r.display_name for r in session.records.browse(sorted(told))}
+        told = sorted(odoo.keys() & set(res_ids)) if res_ids else sorted(odoo)
+        names = {}
+        for part in self._in_parts(session.records, told):
+            allowed = part.with_user(user)._filtered_access("write")
+            names |= {
+                record.id: record.display_name
+                for record in session.records.browse(allowed.ids)
+            }
         why = self._reasons(session, {**odoo, **terms})
         return self._lines(matching, names, titles, why, partly=bool(res_ids))
 
@@ -121,21 +127,38 @@ class IntegrationMatch(models.AbstractModel):
         )
         records = self.env["integration.engine.records"]
         ids = session.records.search(session.mapping._scope_domain()).ids
-        odoo = records._read(session, [id_ for id_ in ids if id_ not in coupled])
-        rows, titles = {}, {}
+        odoo = {}
+        for part in self._in_parts(session.records, sorted(set(ids) - coupled)):
+            odoo |= records._read(session, part.ids)
+        couple = self.env["integration.engine.couple"]
+        terms, titles = {}, {}
         for page in session.client.query(
             session.table,
             session.columns,
             filter=session.mapping.integration_filter or None,
         ):
+            rows = {
+                row.id: records._canonical_row(session, row.values)
+                for row in page
+                if row.id not in taken
+            }
+            records._know_references(session, rows.values())
             for row in page:
-                if row.id not in taken:
-                    rows[row.id] = records._canonical_row(session, row.values)
+                if row.id in rows:
+                    terms[row.id] = couple._in_odoo_terms(session, rows[row.id])
                     titles[row.id] = row.values.get(session.table.primary_name)
-        records._know_references(session, rows.values())
-        couple = self.env["integration.engine.couple"]
-        terms = {id_: couple._in_odoo_terms(session, row) for id_, row in rows.items()}
         return odoo, terms, titles
+
+    @api.model
+    def _in_parts(self, records, ids):
+        """The records of very many ids, some at a time.
+
+        What was read of them is forgotten before the next come, or all would be kept
+        until the transaction ends.
+        """
+        for part in split_every(PART, ids, list):
+            yield records.browse(part)
+            records.invalidate_model()
 
     @api.model
     def _reasons(self, session, rows):

@@ -198,6 +198,8 @@ class IntegrationMatchWizard(models.TransientModel):
                 line["shown"] = line["kind"] in PAIRS and counts[line["kind"]] <= SHOWN
                 line["wizard_id"] = self.id
             Line.create(chunk)
+            # Nobody reads all of them at once: they need not be kept in memory.
+            Line.invalidate_model()
         self.write(
             {
                 "state": "preview",

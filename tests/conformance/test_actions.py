@@ -450,7 +450,7 @@ def test_a_published_product_is_not_updated(api, product):
 def test_a_product_is_retired_and_activated(api, product):
     """Active -> Retired -> Active.
 
-    Learn: sales/developer/publish-revise-revert-retire-activate-products
+    Learn: reference/entities/product
     """
     for state in (0, 1, 0):
         assert api.patch(product, json={"statecode": state}).status_code == 204
