@@ -58,7 +58,8 @@ class IntegrationAudit(models.AbstractModel):
             held = self._part(item.dataverse, item.plan.push)
             change = ("write", held, item.plan.push)
         elif item.action == "deactivate_dataverse":
-            change = ("archive", {"statecode": 0}, {"statecode": 1})
+            state = session.behavior._inactive_state(session.table)
+            change = ("archive", {"statecode": 0}, {"statecode": state})
         elif item.action == "delete_dataverse":
             change = ("delete", item.dataverse, None)
         else:

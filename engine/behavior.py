@@ -67,6 +67,17 @@ class IntegrationBehavior(models.AbstractModel):
         return values.get("active") is False
 
     @api.model
+    def _inactive_state(self, table):
+        """The state in which rows of a table are put to rest, or ``None``.
+
+        States are Active and Inactive (0 and 1) only where there are no others: a lead
+        of state 1 is qualified, a task done, an opportunity won (Dataverse: "Default
+        status and status reason values").
+        """
+        state = table.columns.get("statecode")
+        return 1 if state and state.options.keys() == {0, 1} else None
+
+    @api.model
     def _complete(self, session, items):
         """Add to ``item.values`` what new rows need besides what is mapped.
 

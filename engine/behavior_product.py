@@ -102,6 +102,10 @@ class IntegrationBehaviorProduct(models.AbstractModel):
     _unit_path = "uom_id"
 
     @api.model
+    def _inactive_state(self, table):
+        return RETIRED
+
+    @api.model
     def _rule(self, row, columns, known):
         if columns == STATE and row.field_name == "active":
             return LifeCycle()

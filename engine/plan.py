@@ -268,7 +268,16 @@ class IntegrationPlan(models.AbstractModel):
             return "manual"
         if item.prefer == ("send" if item.gone_dataverse else "get"):
             return "restore"
-        return session.mapping.deletion_policy
+        policy = session.mapping.deletion_policy
+        if policy == "deactivate" and item.gone_odoo and self._never_rests(session):
+            return "uncouple"
+        return policy
+
+    @api.model
+    def _never_rests(self, session):
+        """Whether rows of the table cannot be deactivated, like Odoo's records that
+        cannot be archived: those are left alone, too."""
+        return session.behavior._inactive_state(session.table) is None
 
     @api.model
     def _state(self, item, base, side):

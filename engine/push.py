@@ -177,7 +177,7 @@ class IntegrationPush(models.AbstractModel):
         if item.action == "delete_dataverse":
             return dataverse.batch.delete(table, item.external_id, etag)
         if item.action == "deactivate_dataverse":
-            values = {"statecode": 1}
+            values = {"statecode": session.behavior._inactive_state(table)}
         else:
             values = item.plan.push
         return dataverse.batch.update(table, item.external_id, values, etag, columns)

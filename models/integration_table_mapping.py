@@ -111,7 +111,9 @@ class IntegrationTableMapping(models.Model):
         string="Resolve Deletion Conflicts",
         required=True,
         default="deactivate",
-        help="When one of two coupled records was deleted.",
+        help="When one of two coupled records was deleted. What cannot be archived, an "
+        "opportunity in Dataverse for instance, is left as it is, and its coupling is "
+        "deleted.",
     )
     drift_policy = fields.Selection(
         [

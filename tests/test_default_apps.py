@@ -500,6 +500,17 @@ class TestAppsOpportunities(AppsCase):
         self.assertIn("no exchange rate of EUR in Odoo", str(self.errors()))
         self.assertFalse(self.record(row_id, "OPPORTUNITY").expected_revenue)
 
+    def test_a_lead_deleted_in_odoo_is_not_won(self):
+        """State 1 of an opportunity is Won: nothing tells that nobody wants it."""
+        mapping = self.mapping("OPPORTUNITY")
+        self.assertEqual(mapping.deletion_policy, "deactivate")
+        self.lead.unlink()
+        self.run_all()
+        row = self.person.read("opportunity", self.row_id, "statecode")
+        self.assertEqual(row, {"statecode": 0})
+        self.assertFalse(mapping.coupling_ids)
+        self.assertEqual(self.run_all()["inserted"], 0)
+
     def test_an_open_quote_forbids_to_win(self):
         self.person.create(
             "quote", name="Offer", opportunityid=f"opportunity({self.row_id})"

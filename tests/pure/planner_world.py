@@ -161,9 +161,8 @@ class World:
             if row[name] is not None:
                 self.written[row[name].lower()] = row["born"]
                 self.origin[row[name].lower()] = side
-        # What became of a create is always found out, with the values that were sent. If
-        # Dataverse stores them otherwise, that looks like an edit when the answer is
-        # lost.
+        # What became of a create is always found out, with the values that were sent.
+        # If Dataverse stores others, that looks like an edit when the answer is lost.
         if names or self.spells(row["f"]) != row["f"]:
             self.unseen.add((side, row["born"]))
         if (OTHER[side], row["born"]) in self.deleted:
