@@ -232,20 +232,21 @@ class IntegrationFullSync(models.Model):
     def _end(self, counts):
         """How it ended: never green while something failed or waits."""
         trouble = counts["failed"] + counts["conflicts"]
-        message = self.env._(
-            "%(created)s created, %(changed)s changed, %(coupled)s coupled",
-            created=counts["inserted"],
-            changed=counts["modified_count"],
-            coupled=counts["coupled"],
-        )
-        if trouble:
-            message = self.env._(
-                "%(result)s; %(trouble)s need a decision or a correction",
-                result=message,
-                trouble=trouble,
+        did = [
+            sentence
+            for number, sentence in (
+                (counts["inserted"], self.env._("%s created", counts["inserted"])),
+                (
+                    counts["modified_count"],
+                    self.env._("%s changed", counts["modified_count"]),
+                ),
+                (counts["coupled"], self.env._("%s coupled", counts["coupled"])),
+                (trouble, self.env._("%s to decide or correct", trouble)),
             )
+            if number
+        ]
         return {
             "state": "partial" if trouble else "done",
             "finished_at": fields.Datetime.now(),
-            "message": message,
+            "message": ", ".join(did) or self.env._("Nothing was missing"),
         }

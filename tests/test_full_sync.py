@@ -75,7 +75,7 @@ class TestFullSync(DataverseCase):
         self.run_scheduled()
         self.assertEqual(self.line().state, "partial")
         self.assertEqual(self.line().failed, 1)
-        self.assertIn("1 need a decision or a correction", self.line().message)
+        self.assertIn("1 to decide or correct", self.line().message)
 
     def test_goes_on_where_it_was(self):
         """Stopped in the middle, by the clock or by the end of the server."""
