@@ -3,25 +3,15 @@
 from odoo import api
 from odoo.modules.registry import Registry
 
+from odoo.addons.dataverse_sync.dev.connected import connected
+
 GONE = "crm"
 
 
 def prepare(env, announced):
     """Couple an opportunity by the default mappings, and change a setting of one."""
     env = env(user=env.ref("base.user_admin").id)
-    connection = env["integration.connection"].create(
-        {
-            "environment_url": announced["url"],
-            "authority_url": announced["url"],
-            "tenant_id": announced["tenant"],
-            "client_id": announced["client_id"],
-            "client_secret": announced["client_secret"],
-        }
-    )
-    connection.action_connect()
-    connection.action_use_default_synchronization_setup()
-    mappings = connection.mapping_ids
-    mappings.synch_only_coupled = False
+    mappings = connected(env, announced, None).mapping_ids
     mappings.filtered(lambda m: m.name == "CUSTOMER").deletion_policy = "manual"
     partner = env["res.partner"].create({"name": "Acme", "is_company": True})
     env["crm.lead"].create(

@@ -15,6 +15,7 @@ import psycopg2
 from odoo import api, sql_db
 from odoo.tools import mute_logger
 
+from odoo.addons.dataverse_sync.dev.connected import connected
 from odoo.addons.dataverse_sync.dev.names import misspelt
 
 BATCH = 1000  # of a bare `create()`: more would not be faster
@@ -308,19 +309,8 @@ def quiet(env):
 
 def _connect(env, announced):
     env = env(user=env.ref("base.user_admin").id)
-    connection = env["integration.connection"].create(
-        {
-            "environment_url": announced["url"],
-            "authority_url": announced["url"],
-            "tenant_id": announced["tenant"],
-            "client_id": announced["client_id"],
-            "client_secret": announced["client_secret"],
-        }
-    )
-    connection.action_connect()
-    connection.action_use_default_synchronization_setup(["CUSTOMER", "CONTACT"])
+    connected(env, announced)
     mapping = _customer(env)
-    mapping.synch_only_coupled = False
     mapping._request_full_synchronization()
     env.cr.commit()
     return mapping

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from simulator import sample
 
 from . import back_office, compare, database, environment, process, say, server, table
+from .connected import credentials
 from .paths import LOGS
 from .postgres import sql
 from .remote import Dataverse, Odoo
@@ -127,14 +128,7 @@ def connect(odoo: Odoo, announced: dict[str, Any]) -> int:
         connection = odoo.call(
             "integration.connection",
             "create",
-            {
-                "name": "Nordwind",
-                "environment_url": announced["url"],
-                "authority_url": announced["url"],
-                "tenant_id": announced["tenant"],
-                "client_id": announced["client_id"],
-                "client_secret": announced["client_secret"],
-            },
+            {"name": "Nordwind", **credentials(announced)},
         )
         odoo.call("integration.connection", "action_connect", [connection])
         odoo.call(

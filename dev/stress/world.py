@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from odoo.api import SUPERUSER_ID, Environment
 from odoo.modules.registry import Registry
 
+from odoo.addons.dataverse_sync.dev.connected import connected
 from odoo.addons.dataverse_sync.engine import gateway
 from odoo.addons.dataverse_sync.tests.common import Person, Simulator
 
@@ -54,20 +55,7 @@ class World:
 
     def _connect(self, announced: dict[str, Any]) -> None:
         with self.odoo() as env:
-            connection = env["integration.connection"].create(
-                {
-                    "name": "Stress",
-                    "code": "stress",
-                    "environment_url": announced["url"],
-                    "authority_url": announced["url"],
-                    "tenant_id": announced["tenant"],
-                    "client_id": announced["client_id"],
-                    "client_secret": announced["client_secret"],
-                }
-            )
-            connection.action_connect()
-            connection.action_use_default_synchronization_setup(["CUSTOMER", "CONTACT"])
-            connection.mapping_ids.synch_only_coupled = False
+            connection = connected(env, announced, name="Stress", code="stress")
             self.mapping_ids = connection.mapping_ids.sorted("sequence").ids
             self.customers_id, self.contacts_id = self.mapping_ids
             self.connection_id = connection.id

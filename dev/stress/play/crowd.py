@@ -19,6 +19,7 @@ from odoo import api, sql_db
 from odoo.service.model import retrying
 from odoo.tools import config
 
+from odoo.addons.dataverse_sync.dev.connected import connected
 from odoo.addons.dataverse_sync.engine import gateway
 from odoo.addons.dataverse_sync.tests.common import Person, Simulator
 
@@ -58,18 +59,7 @@ def play(env, *, announced, seed, seconds, workers, people, wait_limit) -> None:
 def _set_up(env, announced, people):
     """A connection, and companies in sync: `{person: ids}`, of all under None."""
     env = env(user=env.ref("base.user_admin").id)
-    connection = env["integration.connection"].create(
-        {
-            "environment_url": announced["url"],
-            "authority_url": announced["url"],
-            "tenant_id": announced["tenant"],
-            "client_id": announced["client_id"],
-            "client_secret": announced["client_secret"],
-        }
-    )
-    connection.action_connect()
-    connection.action_use_default_synchronization_setup(["CUSTOMER", "CONTACT"])
-    connection.mapping_ids.synch_only_coupled = False
+    connection = connected(env, announced)
     # Odoo wins, so that what is to be in the end is known.
     connection.mapping_ids.update_conflict_policy = "send"
     records = {}

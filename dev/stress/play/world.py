@@ -22,6 +22,7 @@ from odoo.service.model import retrying
 from odoo.tools import config
 
 from odoo.addons.dataverse_sync import dataverse
+from odoo.addons.dataverse_sync.dev.connected import connected
 from odoo.addons.dataverse_sync.tests.common import Person, Simulator
 
 ODOO, DATAVERSE = "odoo", "dataverse"
@@ -145,20 +146,12 @@ class World:
     def _connect(self) -> None:
         info = self.simulator.info
         with self.environment() as env:
-            connection = env["integration.connection"].create(
-                {
-                    "name": "Stress",
-                    "code": "stress",
-                    "environment_url": info["url"],
-                    "authority_url": f"https://{self.simulator.host}",
-                    "tenant_id": info["tenant"],
-                    "client_id": info["client_id"],
-                    "client_secret": info["client_secret"],
-                }
+            connection = connected(
+                *(env, info),
+                name="Stress",
+                code="stress",
+                authority_url=f"https://{self.simulator.host}",
             )
-            connection.action_connect()
-            connection.action_use_default_synchronization_setup(["CUSTOMER", "CONTACT"])
-            connection.mapping_ids.synch_only_coupled = False
             self.connection_id = connection.id
             self.mapping_ids = {
                 mapping.integration_table: mapping.id
