@@ -532,7 +532,8 @@ class Client:
 
         ``columns`` count only without ``link``; a link keeps the columns it was made
         with. Raises "ExpiredVersionStamp" when the link is too old (start again, and
-        find deleted rows by comparing) and "ChangeTrackingNotEnabledForEntity".
+        find deleted rows by comparing), "ChangeTrackingNotEnabledForEntity", and
+        "LinkElsewhere" before the page whose link leads away.
         """
         prefer = f"odata.track-changes,odata.maxpagesize={page_size},{ANNOTATIONS}"
 
@@ -540,8 +541,11 @@ class Client:
             return self._get(link, headers={"Prefer": prefer}, table=table)
 
         selected = _query_string({"$select": ",".join(table.select(columns))})
-        for page in changes.follow(fetch, link or f"{table.entity_set}?{selected}"):
-            yield changes.change_page(table, page)
+        for answer in changes.follow(fetch, link or f"{table.entity_set}?{selected}"):
+            page = changes.change_page(table, answer)
+            # Whoever keeps a link must be able to follow it tomorrow.
+            self._url(page.next_link or page.delta_link, None)
+            yield page
 
     # --- writing --------------------------------------------------------------------
 

@@ -303,8 +303,12 @@ class IntegrationPush(models.AbstractModel):
             session.stopped_by = error
             item.action, item.waiting_for = "again", int(error.retry_after or 0)
             return None
-        if error.name == "ConcurrencyVersionMismatch":
-            return self._look_again(session, item)
+        if error.name == "ConcurrencyVersionMismatch" and not creating:
+            return self._look_again(
+                session,
+                item,
+                self.env._("'%s' changes in Dataverse each time it is written."),
+            )
         if creating and error.name == "DuplicateRecord":
             # Our own earlier request arrived after all: the GUID is ours alone.
             item.action = "again"
@@ -312,11 +316,14 @@ class IntegrationPush(models.AbstractModel):
         if error.name == "ObjectDoesNotExist" and not creating:
             if item.action in REMOVALS:
                 return self._succeeded(session, item, None)
-            self.env["integration.inbox"]._put_rows(
-                session.mapping, [], [item.external_id]
+            # Only reading a row proves that it is gone.
+            return self._look_again(
+                session,
+                item,
+                self.env._(
+                    "Dataverse shows '%s', and says on writing that it is gone."
+                ),
             )
-            item.action = "again"
-            return None
         item.action = "failed"
         vals = {
             "kind": error.kind,
@@ -353,10 +360,12 @@ class IntegrationPush(models.AbstractModel):
             item.coupling = item.external_id = None
 
     @api.model
-    def _look_again(self, session, item):
+    def _look_again(self, session, item, sentence):
         """The row is not what was planned on: read it, and plan anew.
 
         Where Dataverse goes on refusing, the record is put aside and people are told.
+
+        :param sentence: what is told then, with a place for the record's name
         """
         give_up = item.attempts >= MAX_CONFLICTS
         self.env["integration.inbox"]._put_hints(
@@ -374,9 +383,8 @@ class IntegrationPush(models.AbstractModel):
                 item,
                 "transient",
                 self.env._(
-                    "'%s' changes in Dataverse each time it is written. It is tried "
-                    "again later.",
-                    plan._title(session, item),
+                    "%s It is tried again later.",
+                    sentence % plan._title(session, item),
                 ),
                 retry_at=fields.Datetime.add(
                     fields.Datetime.now(), seconds=BACK_OFF[-1]
@@ -418,6 +426,9 @@ class IntegrationPush(models.AbstractModel):
                 self._adopt(session, coupling, reserved, outcome.row)
             elif outcome.error.kind in ("auth", "throttle"):
                 raise outcome.error
+            elif outcome.error.name == "ConcurrencyVersionMismatch":
+                # Neither made nor refused for good: it is asked again.
+                continue
             elif outcome.error.kind != "transient":
                 self.env["integration.inbox"]._put_hints(
                     session.mapping, res_ids=[coupling.res_id]

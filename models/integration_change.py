@@ -136,7 +136,7 @@ class IntegrationChange(models.Model):
     def action_undo(self):
         """Ask before these changes are undone."""
         self._check_may_undo()
-        return self.env["integration.undo.wizard"]._ask(self)
+        return self.env["integration.undo.wizard"]._ask(change_ids=self.ids)
 
     def _check_may_undo(self):
         """Whoever undoes a change may write the record that it is about."""

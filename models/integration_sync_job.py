@@ -246,7 +246,7 @@ class IntegrationSyncJob(models.Model):
         """Ask before what the job wrote is undone."""
         self.ensure_one()
         self.mapping_id.connection_id._check_manager()
-        return self.env["integration.undo.wizard"]._ask(self.change_ids)
+        return self.env["integration.undo.wizard"]._ask(job_id=self.id)
 
     # -- live progress ----------------------------------------------------------------
 

@@ -616,6 +616,52 @@ class TestTroubles(ErrorCase):
         self.assertEqual(error.state, "resolved")
         self.assertIn(self.coupled(company), self.person.all("account"))
 
+    def say(self, status, code, count=None):
+        """What Dataverse says about every row that is written."""
+        then = {"status": status, "code": code}
+        rule = {"in_batch": True, "method": "PATCH", "path": "^accounts"}
+        self.faults({**rule, "count": count, "then": then})
+
+    def test_a_row_that_is_gone_on_writing_and_there_on_reading(self):
+        """An answer to a write is no evidence of a deletion."""
+        partner, row_id = self.pair(telephone1="1")
+        partner.phone = "2"
+        self.say(404, "0x80040217")
+        self.synchronize(self.customers)
+        self.assertTrue(partner.active)
+        self.assertError("transient", "says on writing that it is gone. It is tried")
+        self.faults()
+        self.errors().action_retry()
+        self.synchronize(self.customers)
+        self.assertEqual(
+            self.person.read("account", row_id, "telephone1"), {"telephone1": "2"}
+        )
+        self.say(404, "0x80040217", count=1)
+        partner.phone = "3"
+        self.synchronize(self.customers)
+        self.assertEqual(
+            self.person.read("account", row_id, "telephone1"), {"telephone1": "3"}
+        )
+        self.assertQuiet()
+
+    def test_a_new_row_that_meets_another_version(self):
+        """Nothing was made, and nothing was deleted either."""
+        self.customers.deletion_policy = "restore"
+        partner, row_id = self.pair()
+        self.person.delete("account", row_id)
+        company = self.company("New")
+        self.say(412, "0x80060882")
+        for _run in range(2):
+            self.synchronize(self.customers)
+        self.assertFalse(self.person.all("account"))
+        self.faults()
+        self.errors().action_retry()
+        self.synchronize(self.customers)
+        self.assertEqual(self.names(), ["Acme", "New"])
+        self.assertNotEqual(self.coupled(partner), row_id)
+        self.assertTrue(self.coupled(company))
+        self.assertQuiet()
+
     def test_short_pause_is_waited_out(self):
         company = self.company()
         self.faults(

@@ -9,7 +9,11 @@ from odoo.tests import new_test_user, tagged
 
 from .common import DataverseCase
 
-SECONDS, QUERIES = 2, 40
+SECONDS, QUERIES = 2, 48
+FILLED = (
+    *("integration_coupling", "sync_error", "integration_inbox", "integration_change"),
+    *("integration_match_wizard_line", "integration_preview_line"),
+)
 FORMS = (
     "integration_connection_view_form",
     "integration_table_mapping_view_form",
@@ -48,7 +52,29 @@ class TestScale(DataverseCase):
             " SELECT %s, 1000000 + n FROM generate_series(1, %s) n",
             [self.customers.id, couplings // 10],
         )
-        for table in ("integration_coupling", "sync_error", "integration_inbox"):
+        self.env.cr.execute(
+            "INSERT INTO integration_change (mapping_id, job_id, res_model, res_id,"
+            "   external_id, side, action, state)"
+            " SELECT %s, %s, 'res.partner', 1000000 + n, md5(n::text)::uuid::text,"
+            "   'odoo', 'write', 'done' FROM generate_series(1, %s) n",
+            [self.customers.id, self.job.id, couplings],
+        )
+        self.env.cr.execute(
+            "INSERT INTO integration_match_wizard_line (wizard_id, kind, res_id,"
+            "   external_id, odoo_name, dataverse_name, selected, shown)"
+            " SELECT %s, (ARRAY['matched', 'ambiguous'])[1 + n %% 2], 1000000 + n,"
+            "   md5(n::text)::uuid::text, 'Company ' || n, 'Company ' || n, true,"
+            "   n <= 80 FROM generate_series(1, %s) n",
+            [self.matching.id, couplings],
+        )
+        self.env.cr.execute(
+            "INSERT INTO integration_preview_line (preview_id, mapping_id, kind,"
+            "   record_name, reason)"
+            " SELECT %s, %s, 'write_odoo', 'Company ' || n, 'Changed'"
+            " FROM generate_series(1, %s) n",
+            [self.preview.id, self.customers.id, errors],
+        )
+        for table in FILLED:
             self.env.cr.execute(f"ANALYZE {table}")  # noqa: S608
         self.env.invalidate_all()
 
@@ -62,12 +88,15 @@ class TestScale(DataverseCase):
             if node.get("name") in model._fields
         }
 
-    def form(self, env, view):
-        """Open the latest record of a form as the client does, lists in it and all."""
+    def form(self, env, view, record=None):
+        """Open a form as the client does, lists in it and all.
+
+        :param record: by default the latest one
+        """
         model = self.env.ref(f"dataverse_sync.{view}").model
         views = [(self.env.ref(f"dataverse_sync.{view}").id, "form")]
         arch = env[model].get_views(views)["views"]["form"]["arch"]
-        record = env[model].search([], order="id desc", limit=1)
+        record = record or env[model].search([], order="id desc", limit=1)
         return record.web_read(self.specification(env[model], etree.fromstring(arch)))
 
     def specification(self, model, node):
@@ -96,7 +125,33 @@ class TestScale(DataverseCase):
             if env[self.env.ref(f"dataverse_sync.{view}").model].has_access("read")
         }
         # Only a manager deletes all couplings of a mapping.
-        dialogs = {"delete all couplings": lambda: self.count_couplings(env)}
+        dialogs = {
+            "delete all couplings": lambda: self.count_couplings(env),
+            "undo of a job": lambda: self.dialog(
+                env, "integration_undo_wizard_view_form", self.job.action_undo()
+            ),
+            "full synchronization review": lambda: self.dialog(
+                env,
+                "integration_full_sync_wizard_view_form",
+                env["integration.full.sync.wizard"].action_review(),
+            ),
+            "matching": lambda: self.form(
+                env, "integration_match_wizard_view_form", self.matching
+            ),
+            "matches by kind": lambda: env[
+                "integration.match.wizard.line"
+            ].web_read_group(
+                [("wizard_id", "=", self.matching.id)], ["kind"], ["__count"]
+            ),
+            "matches": lambda: env["integration.match.wizard.line"].web_search_read(
+                [("wizard_id", "=", self.matching.id), ("kind", "=", "ambiguous")],
+                self.fields_of("integration_match_wizard_line_view_list"),
+                limit=80,
+            ),
+            "a preview": lambda: self.form(
+                env, "integration_preview_view_form", self.preview
+            ),
+        }
         return (
             forms
             | (dialogs if env.su else {})
@@ -156,6 +211,9 @@ class TestScale(DataverseCase):
             }
         )
 
+    def dialog(self, env, view, action):
+        return self.form(env, view, env[action["res_model"]].browse(action["res_id"]))
+
     def count_couplings(self, env):
         """The dialog that asks before the couplings of a mapping are deleted."""
         action = self.customers.with_env(env).action_delete_couplings()
@@ -190,12 +248,16 @@ class TestScale(DataverseCase):
         }
         self.contact = self.company()
         self.synchronize(self.customers)
-        self.fill(100, 100)
+        self.job = self.env["integration.sync.job"].search([], limit=1)
+        about = {"mapping_id": self.customers.id}
+        self.matching = self.env["integration.match.wizard"].create(about)
+        self.preview = self.env["integration.preview"].create(about)
+        self.fill(400, 400)
+        for env in people.values():
+            self.open_all(env)  # what a server reads once
         few = {role: self.open_all(env) for role, env in people.items()}
-        self.env.cr.execute(
-            "DELETE FROM sync_error; DELETE FROM integration_coupling;"
-            " DELETE FROM integration_inbox"
-        )
+        for table in FILLED:
+            self.env.cr.execute(f"DELETE FROM {table}")  # noqa: S608
         self.fill(100_000, 10_000)
         for role, env in people.items():
             for name, (queries, seconds) in self.open_all(env).items():

@@ -9,6 +9,11 @@ class IntegrationUndoWizard(models.TransientModel):
     _description = "Undo"
 
     change_ids = fields.Many2many("integration.change", string="Changes")
+    job_id = fields.Many2one(
+        "integration.sync.job",
+        "Undone Job",
+        help="All that it wrote, instead of some changes.",
+    )
     count = fields.Integer(readonly=True)
     created_count = fields.Integer(readonly=True)
     deleted_count = fields.Integer(readonly=True)
@@ -24,25 +29,39 @@ class IntegrationUndoWizard(models.TransientModel):
     left_count = fields.Integer(readonly=True)
 
     @api.model
-    def _ask(self, changes):
-        """The dialog about these changes.
+    def _ask(self, **about):
+        """The dialog about changes.
 
+        :param about: ``change_ids`` or ``job_id``, ids
         :raise UserError: when there is nothing to undo
         """
-        changes = changes.filtered(lambda change: change.state != "undone")
-        if not changes:
+        wizard = self.create(about)
+        actions = dict(
+            self.env["integration.change"]._read_group(
+                wizard._undoable(), ["action"], ["__count"]
+            )
+        )
+        if not actions:
             raise UserError(self.env._("There is nothing left to undo."))
-        actions = changes.mapped("action")
-        wizard = self.create(
+        wizard.write(
             {
-                "change_ids": [(6, 0, changes.ids)],
-                "count": len(changes),
-                "created_count": actions.count("create"),
-                "deleted_count": actions.count("delete"),
-                "uncoupled_count": actions.count("uncouple"),
+                "count": sum(actions.values()),
+                "created_count": actions.get("create", 0),
+                "deleted_count": actions.get("delete", 0),
+                "uncoupled_count": actions.get("uncouple", 0),
             }
         )
         return wizard._open()
+
+    def _undoable(self):
+        """The domain of the changes that may be undone."""
+        self.ensure_one()
+        return [*self._about(), ("state", "!=", "undone")]
+
+    def _about(self):
+        if self.job_id:
+            return [("job_id", "=", self.job_id.id)]
+        return [("id", "in", self.change_ids.ids)]
 
     def _open(self):
         self.ensure_one()
@@ -58,20 +77,19 @@ class IntegrationUndoWizard(models.TransientModel):
     def action_undo(self):
         """Undo, and say in the same dialog what became of it."""
         self.ensure_one()
-        self.change_ids._check_may_undo()
+        changes = self.env["integration.change"].search(self._undoable())
+        changes._check_may_undo()
         jobs = self.env["integration.sync.job"].sudo()
-        for mapping, changes in self.change_ids.sudo().grouped("mapping_id").items():
+        for mapping, written in changes.sudo().grouped("mapping_id").items():
             mapping._check_connected()
             jobs |= self.env["integration.engine.undo"]._run(
-                changes, creates=self.creates
+                written, creates=self.creates
             )
         self.write(
             {
                 "job_ids": [(6, 0, jobs.ids)],
                 "message": "\n".join(job.message for job in jobs if job.message),
-                "left_count": len(
-                    self.change_ids.filtered(lambda c: c.state == "left")
-                ),
+                "left_count": len(changes.filtered(lambda c: c.state == "left")),
             }
         )
         return self._open()
@@ -82,6 +100,6 @@ class IntegrationUndoWizard(models.TransientModel):
         return self.env["ir.actions.act_window"]._for_xml_id(
             "dataverse_sync.integration_change_action"
         ) | {
-            "domain": [("id", "in", self.change_ids.ids), ("state", "=", "left")],
+            "domain": [*self._about(), ("state", "=", "left")],
             "context": {},
         }

@@ -702,6 +702,14 @@ def test_changes_go_on_from_a_stored_link(web, kind):
     assert urls(web) == [link]
 
 
+@pytest.mark.parametrize("kind", ["nextLink", "deltaLink"])
+def test_a_link_that_leads_away_is_not_given_to_whoever_keeps_it(web, kind):
+    """Kept, it would be refused for ever."""
+    web.get(re.compile(".*"), json=rows(A, **{kind: "http://elsewhere.example/x"}))
+    error = failure(lambda: next(client_for().changes(TABLE, ())))
+    assert (error.name, len(web.calls)) == ("LinkElsewhere", 1)
+
+
 def test_an_expired_link_is_said(web):
     web.get(
         re.compile(".*"),
