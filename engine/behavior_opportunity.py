@@ -8,8 +8,13 @@ from odoo import api, fields, models
 
 from .. import sync
 from ..dataverse.batch import Operation
+from ..sync.transform import _
 from .behavior import Steps
 from .pairing import UNCOUPLED, Lookup
+
+# It is translated when it is shown.
+# pylint: disable-next=prefer-env-translation
+NO_RATE = _("there is no exchange rate of %(value)s in Odoo; add one")
 
 OPEN, WON, LOST = 0, 1, 2
 ACTIONS = {WON: "WinOpportunity", LOST: "LoseOpportunity"}
@@ -98,10 +103,7 @@ class IntegrationBehaviorOpportunity(models.AbstractModel):
                 if not currency.rate_ids.filtered(
                     lambda rate: rate.company_id in (company, company.browse())
                 ):
-                    raise sync.Untranslatable(
-                        "there is no exchange rate of %(value)s in Odoo; add one",
-                        currency.name,
-                    )
+                    raise sync.Untranslatable(NO_RATE, currency.name)
             return pair[0]._convert(amount, pair[1], company, today)
 
         return exchange
