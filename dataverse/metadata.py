@@ -53,7 +53,8 @@ class Column:
 
     ``type`` is Microsoft's AttributeTypeName ("String", "Money", "Lookup" …);
     ``required`` "none", "recommended", "application" (only forms insist) or "system";
-    ``options`` value -> label; ``status_state`` status -> state (Status);
+    ``options`` value -> label; ``translations`` value -> language (a Windows LCID) ->
+    label, where there are several languages; ``status_state`` status -> state (Status);
     ``default_status`` state -> status (State); ``targets`` tables a lookup may point
     to; ``navigation`` target -> navigation property, in its exact case;
     ``date_behavior`` "UserLocal", "DateOnly", "TimeZoneIndependent" or None;
@@ -69,6 +70,7 @@ class Column:
     precision: int | None = None
     required: str = "none"
     options: dict[int, str] = field(default_factory=dict)
+    translations: dict[int, dict[int, str]] = field(default_factory=dict)
     status_state: dict[int, int] = field(default_factory=dict)
     default_status: dict[int, int] = field(default_factory=dict)
     targets: tuple[str, ...] = ()
@@ -113,6 +115,10 @@ class Column:
                 values[key] = Decimal(values[key])
         for key in ("options", "status_state", "default_status"):
             values[key] = {int(k): v for k, v in values.get(key, {}).items()}
+        values["translations"] = {
+            int(value): {int(language): label for language, label in labels.items()}
+            for value, labels in values.get("translations", {}).items()
+        }
         values["targets"] = tuple(values.get("targets", ()))
         return cls(**values)
 
@@ -526,6 +532,11 @@ def read_column(
         precision=raw.get("Precision"),
         required=_REQUIRED.get(level, "none"),
         options={o["Value"]: _label(o.get("Label")) for o in choices},
+        translations={
+            o["Value"]: labels
+            for o in choices
+            if len(labels := _labels(o.get("Label"))) > 1
+        },
         status_state={o["Value"]: o["State"] for o in choices if "State" in o},
         default_status={
             o["Value"]: o["DefaultStatus"] for o in choices if "DefaultStatus" in o
@@ -603,6 +614,12 @@ def _format(raw: Mapping[str, Any]) -> str | None:
 
 def _limit(value: Any) -> Decimal | None:
     return None if value is None else Decimal(str(value))
+
+
+def _labels(raw: Mapping[str, Any] | None) -> dict[int, str]:
+    """The label in each language that the environment has: LCID -> label."""
+    labels = (raw or {}).get("LocalizedLabels") or ()
+    return {one["LanguageCode"]: one["Label"] for one in labels if one["Label"]}
 
 
 def _label(raw: Mapping[str, Any] | None) -> str:

@@ -1,5 +1,7 @@
 """What can be mapped: the tables and columns of Dataverse, the fields of Odoo."""
 
+from locale import windows_locale
+
 from odoo import api, fields, models
 from odoo.exceptions import UserError
 
@@ -260,10 +262,47 @@ class IntegrationCatalog(models.AbstractModel):
 
         Asks Dataverse when nothing fresh is stored.
         """
+        column = self._choice_of(row)
+        return dict(column.options) if column else {}
+
+    @api.model
+    def _option_labels(self, row):
+        """What the options are called in Odoo's languages, where Dataverse has them.
+
+        :return: ``{option: {language code of Odoo: label}}``
+        """
+        column = self._choice_of(row)
+        languages = [code for code, _name in self.env["res.lang"].get_installed()]
+        return {
+            option: self._by_language(labels, languages)
+            for option, labels in (column.translations if column else {}).items()
+        }
+
+    @api.model
+    def _by_language(self, labels, languages):
+        """Labels by Odoo's languages: of the same country, else of any.
+
+        :param labels: ``{Windows LCID: label}``
+        """
+        codes = {
+            windows_locale[lcid]: label
+            for lcid, label in labels.items()
+            if lcid in windows_locale
+        }
+        spoken = {code.partition("_")[0]: label for code, label in codes.items()}
+        found = {
+            code: codes.get(code, spoken.get(code.partition("_")[0]))
+            for code in languages
+        }
+        return {code: label for code, label in found.items() if label}
+
+    @api.model
+    def _choice_of(self, row):
+        """The choice column of a field mapping, or ``None``. May ask Dataverse."""
         mapping = row.mapping_id
         table = self._table_of(mapping.connection_id, mapping.integration_table)
         column = table.columns.get(next(iter(row._columns()), None))
-        return dict(column.options) if column and column.type in OPTIONS else {}
+        return column if column and column.type in OPTIONS else None
 
     # -- trying -----------------------------------------------------------------------
 

@@ -99,7 +99,9 @@ class IntegrationOptionMapping(models.Model):
         A record or value of the same name is proposed for a new option.
         """
         known = set(field_mapping.option_ids.mapped("option"))
-        options = self.env["integration.engine.catalog"]._options(field_mapping)
+        catalog = self.env["integration.engine.catalog"]
+        options = catalog._options(field_mapping)
+        labels = catalog._option_labels(field_mapping)
         created = self.create(
             [
                 {
@@ -112,23 +114,37 @@ class IntegrationOptionMapping(models.Model):
                 if option not in known
             ]
         )
+        for option in created:
+            option.update_field_translations("label", labels.get(option.option, {}))
         created._propose()
         return created
 
     def _propose(self):
-        """Fill in the record or value that has the name of the option."""
+        """Fill in the record or value that has the name of the option, in any of the
+        languages that both sides have."""
         for option in self.filtered("label"):
-            if option.res_model:
-                found = (
-                    self.env[option.res_model]
-                    .with_context(active_test=False)
-                    .name_search(option.label, operator="=ilike", limit=2)
+            names, _context = option.get_field_translations("label")
+            found = {
+                one
+                for name in names
+                for one in option.with_context(lang=name["lang"])._called(
+                    name["value"] or name["source"]
                 )
-                option.res_id = found[0][0] if len(found) == 1 else False
-                continue
-            for value, label in option._selection():
-                if label.casefold() == option.label.casefold():
-                    option.value = value
+            }
+            if len(found) == 1:
+                option["res_id" if option.res_model else "value"] = found.pop()
+
+    def _called(self, name):
+        """The ids of the records, or the values, of that name in one language."""
+        if self.res_model:
+            records = self.env[self.res_model].with_context(active_test=False)
+            found = records.name_search(name, operator="=ilike", limit=2)
+            return [id_ for id_, _name in found]
+        return [
+            value
+            for value, label in self._selection()
+            if label.casefold() == name.casefold()
+        ]
 
     def _create_records(self):
         """Create a record of the option's name wherever none is chosen."""

@@ -236,7 +236,10 @@ class Customization:
         """What a column bound to a global option set takes over from it."""
         for name, entry in self.schema.data["option_sets"].items():
             if f"'{name}'" in reference or metadata_id("optionset", name) in reference:
-                return {"options": entry["options"], "global_options": name}
+                shared = {
+                    k: entry[k] for k in ("options", "translations") if k in entry
+                }
+                return {**shared, "global_options": name}
         raise errors.invalid_argument(f"There is no option set '{reference}'.")
 
     # -- the operations ------------------------------------------------------------

@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from . import errors
+from .schema import ENGLISH
 
 Json = dict[str, Any]
 
@@ -186,7 +187,7 @@ def option_set(given: Json) -> tuple[str, Json]:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise errors.invalid_argument(f"'{name}' is no name for an option set.")
     label = text_of(given.get("DisplayName")) or name
-    return name.lower(), {"label": label, "options": _options(given)}
+    return name.lower(), {"label": label, **_choices(given)}
 
 
 # -- columns by type -----------------------------------------------------------------
@@ -246,7 +247,7 @@ def _choice(kind: str) -> Any:
         sets = given.get("OptionSet")
         if not isinstance(sets, dict):
             raise errors.invalid_argument("A choice needs its OptionSet.")
-        return {"type": kind, "options": _options(sets)}
+        return {"type": kind, **_choices(sets)}
 
     return make
 
@@ -405,11 +406,21 @@ def name_of(given: Json, what: str) -> str:
 
 
 def text_of(label: Any) -> str:
-    """The first text of a Label; empty if there is none."""
+    """The English text of a Label, or its first one; empty if there is none."""
+    texts = texts_of(label)
+    return texts.get(ENGLISH) or next(iter(texts.values()), "")
+
+
+def texts_of(label: Any) -> dict[int, str]:
+    """The texts of a Label by the codes of their languages."""
     labels = label.get("LocalizedLabels") if isinstance(label, dict) else None
-    first = labels[0] if isinstance(labels, list) and labels else None
-    text = first.get("Label") if isinstance(first, dict) else None
-    return text if isinstance(text, str) else ""
+    return {
+        one["LanguageCode"]: one["Label"]
+        for one in (labels if isinstance(labels, list) else ())
+        if isinstance(one, dict)
+        and type(one.get("LanguageCode")) is int
+        and isinstance(one.get("Label"), str)
+    }
 
 
 def _kind(given: Json) -> str:
@@ -437,6 +448,22 @@ def _number(given: Json, name: str, usual: Any) -> Any:
     if name in _SIZES and not (whole and found >= 0) or not math.isfinite(found):
         raise errors.invalid_argument(f"'{found}' is no value for {name}.")
     return int(found) if whole else float(found)
+
+
+def _choices(given: Json) -> Json:
+    """The options of an OptionSet, and their labels in other languages."""
+    found: Json = {"options": _options(given)}
+    translations = {
+        str(option["Value"]): {
+            str(language): text
+            for language, text in texts_of(option.get("Label")).items()
+            if language != ENGLISH
+        }
+        for option in given.get("Options") or ()
+    }
+    if any(translations.values()):
+        found["translations"] = translations
+    return found
 
 
 def _options(given: Json) -> list[list[Any]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import sample
+from .schema import ENGLISH
 from .security import Caller
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ TEAM = str(uuid.uuid5(uuid.NAMESPACE_DNS, "team.nordwind.example"))
 APP = str(uuid.uuid5(uuid.NAMESPACE_DNS, "app.nordwind.example"))
 BASE_CURRENCY = "EUR"
 NON_INTERACTIVE = 4  # access mode of application users
-ENGLISH = 1033
 MESSAGES = (
     "Create",
     "Update",

@@ -8,11 +8,17 @@ from __future__ import annotations
 from typing import Any
 
 from .metadata_ids import metadata_id
-from .schema import FILE_TYPES, LOOKUP_TYPES, Column, Table
+from .schema import (
+    ENGLISH,
+    FILE_TYPES,
+    LOOKUP_TYPES,
+    Column,
+    Table,
+    translations_of,
+)
 
 Json = dict[str, Any]
 
-ENGLISH = 1033
 _CLASSES = {
     "Uniqueidentifier": "UniqueIdentifier",
     "Owner": "Lookup",
@@ -120,7 +126,11 @@ def option_set(column: Column) -> Json:
 
 def unused_option_set(name: str, entry: Json) -> Json:
     """A global option set as ``schema`` keeps it, before any column uses it."""
-    options = [_plain_option(value, text) for value, text in entry["options"]]
+    translations = translations_of(entry)
+    options = [
+        _plain_option(value, text, translations.get(value))
+        for value, text in entry["options"]
+    ]
     return {**_set(name, entry["label"], "Picklist", True), "Options": options}
 
 
@@ -136,7 +146,9 @@ def _set(name: str, text: str, kind: str, is_global: bool) -> Json:
     }
 
 
-def _plain_option(value: int, text: str) -> Json:
+def _plain_option(
+    value: int, text: str, translations: dict[int, str] | None = None
+) -> Json:
     return {
         "Value": value,
         "Color": None,
@@ -145,13 +157,14 @@ def _plain_option(value: int, text: str) -> Json:
         "ParentValues": [],
         "MetadataId": None,
         "HasChanged": None,
-        "Label": label(text),
+        "Label": label(text, translations),
         "Description": label(""),
     }
 
 
 def _option(column: Column, value: int) -> Json:
-    option = _plain_option(value, column.options[value])
+    translations = column.translations.get(value)
+    option = _plain_option(value, column.options[value], translations)
     if column.type == "State":
         option["@odata.type"] = "#Microsoft.Dynamics.CRM.StateOptionMetadata"
         option["DefaultStatus"] = column.default_status[value]
@@ -163,17 +176,24 @@ def _option(column: Column, value: int) -> Json:
     return option
 
 
-def label(text: str) -> Json:
+def label(text: str, translations: dict[int, str] | None = None) -> Json:
+    """A Label in English, the language of every user here, and in others.
+
+    :param translations: language -> text
+    """
     if not text:
         return {"LocalizedLabels": [], "UserLocalizedLabel": None}
-    label = {
-        "Label": text,
-        "LanguageCode": ENGLISH,
-        "IsManaged": True,
-        "MetadataId": metadata_id("label", text),
-        "HasChanged": None,
-    }
-    return {"LocalizedLabels": [label], "UserLocalizedLabel": label}
+    labels = [
+        {
+            "Label": words,
+            "LanguageCode": language,
+            "IsManaged": True,
+            "MetadataId": metadata_id("label", words),
+            "HasChanged": None,
+        }
+        for language, words in {ENGLISH: text, **(translations or {})}.items()
+    ]
+    return {"LocalizedLabels": labels, "UserLocalizedLabel": labels[0]}
 
 
 def managed(value: Any, name: str) -> Json:

@@ -8,8 +8,9 @@ A new table is data: an entry under ``tables`` with its columns, and one entry u
   ``max_length``, ``min``/``max``/``precision``, ``format``/``behavior`` of dates,
   ``auto_number`` (prefix of the number the server gives when none is given),
   ``options`` (``[value, label]``, for State ``[value, label, default status]``, for
-  Status ``[value, label, state]``), ``global_options`` (the name of the option set when
-  tables share it), ``default``, ``targets`` of lookups;
+  Status ``[value, label, state]``), ``translations`` (value -> language -> label of the
+  options in other languages than English), ``global_options`` (the name of the option
+  set when tables share it), ``default``, ``targets`` of lookups;
 * relationship: ``name``, ``from``.``column`` -> ``to``, ``navigation`` (the name on
   the "many" side, used to bind), ``collection`` (the name on the "one" side),
   ``on_delete`` (Cascade, RemoveLink, Restrict; NoCascade when absent);
@@ -29,6 +30,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+# The language of every user here, as a Windows LCID.
+ENGLISH = 1033
 LOOKUP_TYPES = frozenset({"Lookup", "Owner", "Customer"})
 FILE_TYPES = frozenset({"File", "Image"})
 
@@ -53,6 +56,7 @@ class Column:
     format: str
     behavior: str
     options: dict[int, str]
+    translations: dict[int, dict[int, str]]
     state_of: dict[int, int]
     default_status: dict[int, int]
     default: int | None
@@ -253,6 +257,14 @@ def _table(name: str, entry: dict, columns: dict[str, Column] | None) -> Table:
     )
 
 
+def translations_of(entry: dict) -> dict[int, dict[int, str]]:
+    """The labels of options in other languages than English: value -> language."""
+    return {
+        int(value): {int(language): text for language, text in texts.items()}
+        for value, texts in entry.get("translations", {}).items()
+    }
+
+
 def _column(table: str, name: str, entry: dict) -> Column:
     options = entry.get("options", [])
     kind = entry["type"]
@@ -274,6 +286,7 @@ def _column(table: str, name: str, entry: dict) -> Column:
         format=entry.get("format", ""),
         behavior=entry.get("behavior", ""),
         options={option[0]: option[1] for option in options},
+        translations=translations_of(entry),
         state_of={o[0]: o[2] for o in options} if kind == "Status" else {},
         default_status={o[0]: o[2] for o in options} if kind == "State" else {},
         default=entry.get("default"),

@@ -391,6 +391,51 @@ class TestOptions(MappingCase):
             {"industrycode": other[0].option},
         )
 
+    def test_options_are_called_as_each_language_calls_them(self):
+        """An environment in two languages, and a record that is known in the second."""
+        self.env["res.lang"]._activate_lang("de_DE")
+        wood = self.env["res.partner.industry"].create({"name": "Timber"})
+        wood.with_context(lang="de_DE").name = "Holz"
+
+        def label(**texts):
+            codes = {"english": 1033, "swiss": 2055}
+            return {
+                "LocalizedLabels": [
+                    {"Label": text, "LanguageCode": codes[language]}
+                    for language, text in texts.items()
+                ]
+            }
+
+        options = [
+            {"Value": 1, "Label": label(english="Lumber", swiss="Holz")},
+            {"Value": 2, "Label": label(english="Metal", swiss="Metall")},
+        ]
+        kind = "Microsoft.Dynamics.CRM."
+        self.simulator.client(self.simulator.info).request(
+            "POST",
+            "EntityDefinitions(LogicalName='account')/Attributes",
+            body={
+                "@odata.type": f"{kind}PicklistAttributeMetadata",
+                "SchemaName": "new_Trade",
+                "DisplayName": label(english="Trade"),
+                "OptionSet": {
+                    "@odata.type": f"{kind}OptionSetMetadata",
+                    "IsGlobal": False,
+                    "OptionSetType": "Picklist",
+                    "Options": options,
+                },
+            },
+        )
+        self.env["integration.table"].search([]).unlink()
+        line = self.add(
+            field_name="industry_id", integration_column="new_trade", enabled=False
+        )
+        line.action_options()
+        german = line.option_ids.with_context(lang="de_DE")
+        self.assertEqual(line.option_ids.mapped("label"), ["Lumber", "Metal"])
+        self.assertEqual(german.mapped("label"), ["Holz", "Metall"])
+        self.assertEqual(line.option_ids.mapped("res_id"), [wood.id, 0])
+
     def test_all_that_misses_an_option_goes_on_when_it_is_mapped(self):
         line = self.add(
             field_name="industry_id", integration_column="industrycode", enabled=False

@@ -58,6 +58,28 @@ def _account(path: str = "") -> str:
     return f"EntityDefinitions(LogicalName='account'){path}"
 
 
+def test_options_in_two_languages(api):
+    """LocalizedLabels has all of them, UserLocalizedLabel the caller's ("Label")."""
+    german = {"Label": "Offen", "LanguageCode": 1031}
+    text = {"LocalizedLabels": [german, *_label("Open")["LocalizedLabels"]]}
+    sets = {
+        "@odata.type": f"{_PREFIX}OptionSetMetadata",
+        "OptionSetType": "Picklist",
+        "Options": [{"Value": 1, "Label": text}],
+    }
+    column = _column("Picklist", "new_Phase", OptionSet=sets)
+    assert api.post(_account("/Attributes"), json=column).status_code == 204
+    path = f"/Attributes(LogicalName='new_phase')/{_PREFIX}PicklistAttributeMetadata"
+    found = api.get(_account(f"{path}?$expand=OptionSet")).json()["OptionSet"]
+    (option,) = found["Options"]
+    labels = option["Label"]["LocalizedLabels"]
+    assert {one["LanguageCode"]: one["Label"] for one in labels} == {
+        1031: "Offen",
+        1033: "Open",
+    }
+    assert option["Label"]["UserLocalizedLabel"]["Label"] == "Open"
+
+
 # -- with Microsoft's SDK ------------------------------------------------------------
 
 
