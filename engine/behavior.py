@@ -123,7 +123,8 @@ class IntegrationBehavior(models.AbstractModel):
         """Change an Odoo record."""
         written = self._to_write(vals)
         if written:
-            record.write(written)
+            complete = getattr(record, "_integration_completed", dict)
+            record.write(complete(written))
         self._act(record, vals)
 
     @api.model

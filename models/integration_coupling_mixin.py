@@ -241,3 +241,8 @@ class IntegrationCouplingMixin(models.AbstractModel):
             known of it
         """
         return set()
+
+    def _integration_completed(self, vals):
+        """The values to write to the record when ``vals`` arrived from Dataverse, with
+        what keeps Odoo from drawing conclusions of its own."""
+        return vals

@@ -33,3 +33,15 @@ class ResPartner(models.Model):
         if row.get("parent_id") and row.get("type") in (None, "contact"):
             return {*self._address_fields(), *self._synced_commercial_fields()}
         return set()
+
+    def _integration_completed(self, vals):
+        """A contact that changes its company takes from it what belongs to companies.
+
+        Odoo gives a company without address or tax number those of whoever joins it
+        (`_fields_sync`): they would be those of the company that the contact left.
+        """
+        company = self.browse(vals.get("parent_id") or ())
+        if not company or vals.get("type", self.type) != "contact":
+            return vals
+        names = [*self._address_fields(), *self._synced_commercial_fields()]
+        return company._convert_fields_to_values(names) | vals

@@ -33,6 +33,24 @@ class TestPartner(DataverseCase):
         )
         self.assertQuiet()
 
+    def test_a_contact_takes_nothing_along_to_another_company(self):
+        """Odoo itself gives an empty company what whoever joins it brings."""
+        company, person, contact = self.contact()
+        company.vat = "DK12345674"
+        self.assertEqual((person.city, person.vat), ("Odense", "DK12345674"))
+        other = self.person.create("account", name="Other")
+        self.person.write("contact", contact, parentcustomerid=f"account({other})")
+        self.synchronize()
+        joined = self.partner_of(other)
+        self.assertEqual(person.parent_id, joined)
+        for partner in (joined, person):
+            self.assertFalse(partner.city or partner.vat, partner.name)
+        self.assertEqual((company.city, company.vat), ("Odense", "DK12345674"))
+        self.assertEqual(
+            self.person.read("account", other, "address1_city"), {"address1_city": None}
+        )
+        self.assertQuiet()
+
     def test_a_contact_with_an_address_of_its_own(self):
         company, person, contact = self.contact(address1_city="Aarhus")
         person.write({"type": "other", "city": False})
