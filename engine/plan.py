@@ -3,7 +3,7 @@
 from odoo import api, models
 
 from .. import sync
-from ..sync.words import OTHER
+from ..sync.words import BIDIRECTIONAL, OTHER
 from .pairing import Lookup
 from .push import BACK_OFF, WRITES
 
@@ -141,9 +141,9 @@ class IntegrationPlan(models.AbstractModel):
         """Prepare the values of a record that is missing on the other side."""
         row = item.odoo if source == "odoo" else item.dataverse
         groups = session.schema.groups
-        values, problems = sync.plan_create(
-            groups, source, row, session.mapping.direction
-        )
+        # What is restored gets all that is left of it, also where nothing else is sent.
+        direction = BIDIRECTIONAL if item.coupling else session.mapping.direction
+        values, problems = sync.plan_create(groups, source, row, direction)
         odoo = row if source == "odoo" else values
         skipped = self.env["integration.engine.records"]._skipped_fields(session, odoo)
         if skipped:
@@ -181,6 +181,18 @@ class IntegrationPlan(models.AbstractModel):
                     fields=", ".join(missing),
                 ),
             )
+        elif item.coupling and self._is_one_way(session, source, values):
+            item.action = "failed"
+            self._fail(
+                session,
+                item,
+                "permanent",
+                self.env._(
+                    "'%s' cannot be restored: its fields only go the other way. Delete "
+                    "the coupling, or map them in both directions.",
+                    self._title(session, item),
+                ),
+            )
         elif self._lacks_its_whole(session, problems):
             item.action = "waiting"
             item.failures.clear()
@@ -190,6 +202,13 @@ class IntegrationPlan(models.AbstractModel):
             # The other record may be created in this very run; then this one is
             # created complete.
             item.action = "waiting"
+
+    @api.model
+    def _is_one_way(self, session, source, values):
+        """Whether the field mappings bring nothing of a record back, or no name."""
+        name = session.table.primary_name
+        named = any(name in group.columns for group in session.schema.groups)
+        return not values or (source == "odoo" and named and name not in values)
 
     @api.model
     def _lacks_its_whole(self, session, problems):

@@ -94,6 +94,34 @@ class TestDeletions(DataverseCase):
         )
         self.assertQuiet()
 
+    def test_restore_policy_against_the_direction(self):
+        """Found by a random history: an empty row came back."""
+        self.customers.deletion_policy = "restore"
+        partner, row_id = self.pair(telephone1="1")
+        self.customers.direction = "from_integration"
+        self.person.delete("account", row_id)
+        self.synchronize(self.customers)
+        self.assertEqual(
+            self.person.read("account", self.coupled(partner), "name", "telephone1"),
+            {"name": "Acme", "telephone1": "1"},
+        )
+        self.assertQuiet()
+
+    def test_restore_policy_and_a_name_that_goes_one_way(self):
+        """Nothing is made that has lost its name."""
+        self.customers.deletion_policy = "restore"
+        partner, row_id = self.pair(telephone1="1")
+        lines = self.customers.field_mapping_ids
+        lines.filtered(
+            lambda line: line.field_name == "name"
+        ).direction = "from_integration"
+        self.person.delete("account", row_id)
+        self.synchronize(self.customers)
+        self.assertFalse(self.person.all("account"))
+        (error,) = self.customers.error_ids
+        self.assertIn("its fields only go the other way", error.message)
+        self.assertTrue(partner.exists())
+
     def test_restore_policy_recreates_the_odoo_record(self):
         self.customers.deletion_policy = "restore"
         partner, row_id = self.pair(telephone1="1")
