@@ -36,6 +36,7 @@ TEXTS = {
     "integration_connection": "coalesce(state_reason, '')",
 }
 REQUESTS_OF_A_RUN = 60
+ADDRESS = {"street", "city"}
 
 
 class Ghost:
@@ -62,6 +63,9 @@ class Ghost:
         self.unmapped: set[str] = set()  # fields that once took no part
         self.field_of: dict[str, str] = {}
         self.merged: set[str] = set()
+        # Companies that somebody joined in Odoo, which may then give them the address
+        # that whoever joins brings (`_fields_sync`).
+        self.joined: set[str] = set()
         self.unseen: set[tuple[str, str]] = set()
         self.deletion_policies: set[str] = set()
         self.user_keys: set[tuple[str, Any]] = set()
@@ -205,8 +209,10 @@ class Ghost:
                 raise Broken(f"I2 {side} holds {invented or card} that nobody wrote")
             foreign = {
                 value
-                for value in card.values.values()
-                if value and self.written[value] != card.birth
+                for name, value in card.values.items()
+                if value
+                and self.written[value] != card.birth
+                and not (name in ADDRESS and card.birth in self.joined)
             }
             if foreign and card.birth not in self.merged:
                 raise Broken(f"I2 {side}: {card} holds {foreign} of another record")

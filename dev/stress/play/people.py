@@ -261,6 +261,7 @@ class People:
         companies = [c.key for c in cards if c.table == "account"] + [None]
         company = companies[deed.other % len(companies)]
         if deed.side == ODOO:
+            self.ghost.joined |= {c.birth for c in cards if c.key == company}
             self._write_odoo(card.key, {"parent_id": company or False})
         else:
             target = company and f"account({company})"
