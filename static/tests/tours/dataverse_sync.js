@@ -453,7 +453,7 @@ tours.add("dataverse_sync_setup_done", {
         {
             content: "both mappings are finished, with what they did",
             trigger:
-                "tr.o_data_row:contains(CUSTOMER):contains(Finished with Errors):contains(need a decision)",
+                "tr.o_data_row:contains(CUSTOMER):contains(Finished with Errors):contains(to decide or correct)",
         },
         {
             trigger: "tr.o_data_row:contains(CONTACT) .text-bg-success:contains(Finished)",
