@@ -83,7 +83,11 @@ class People:
         new = self._token()
         self._write(deed.side, card, {field: new})
         seen = card._replace(values={**former, field: new})
-        return self._write(deed.side, seen, {field: former[field]})
+        # Put back, a value is worth what it was before.
+        worth = self.ghost.seen_over & {former[field]}
+        told = self._write(deed.side, seen, {field: former[field]})
+        self.ghost.seen_over |= worth
+        return told
 
     def empty(self, deed: Deed, card: Card, _cards: list[Card]) -> str:
         fields = sorted(card.values.keys() - {"name"})
