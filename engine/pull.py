@@ -31,14 +31,14 @@ CONCURRENCY = (
 CREATES = ("create_odoo", "recreate_odoo")
 REMOVALS = ("deactivate_odoo", "delete_odoo")
 
-# Seconds that a slice spends on writing; how many records that are is found out on the
-# way. Locking, reading, remembering and committing come on top, and cost nearly the
-# same for one record as for fifty: where they take longer than this, as much time goes
-# to writing as to them, but no more than FRAME_SECONDS, so that nobody who saves waits
-# for more than some 50 ms. A single record cannot be cut: a company whose address goes
-# to three hundred contacts takes as long as Odoo takes.
-SLICE_SECONDS = 0.015
-FRAME_SECONDS = 0.025
+# Seconds that a slice takes, so that nobody who saves waits for more than some 50 ms.
+# Locking, reading, remembering and committing (its frame) cost nearly the same for one
+# record as for fifty: as much time goes to writing as to them, as far as that fits in,
+# and never less than WRITING_SECONDS. How many records that are is found out on the
+# way. A single record cannot be cut: a company whose address goes to three hundred
+# contacts takes as long as Odoo takes.
+SLICE_SECONDS = 0.035
+WRITING_SECONDS = 0.01
 FIRST_SLICE, LARGEST_SLICE = 8, 50
 # Milliseconds that we wait, while others may wait for us, for what a write changes
 # besides its record (the address of a company's contacts, say).
@@ -245,7 +245,7 @@ class IntegrationPull(models.AbstractModel):
         ready = self._lock(session, items)
         mark = self.env["integration.journal"]._mark()
         start = monotonic()
-        until, done = start + max(SLICE_SECONDS, session.frame), []
+        until, done = start + self._time_to_write(session), []
         records = session.records.browse([item.res_id for item in ready])
         for item, record in zip(ready, records, strict=True):
             if done and monotonic() > until:
@@ -258,13 +258,19 @@ class IntegrationPull(models.AbstractModel):
         return done, mark
 
     @api.model
+    def _time_to_write(self, session):
+        """Seconds of a slice that go to writing."""
+        fitting = min(session.frame, SLICE_SECONDS - session.frame)
+        return max(WRITING_SECONDS, fitting)
+
+    @api.model
     def _next_size(self, session, spent):
         """How many records the next slice takes.
 
         :param spent: seconds that the last one took, commit included
         """
-        session.frame = min(max(spent - session.writing, 0), FRAME_SECONDS)
-        fitting = max(SLICE_SECONDS, session.frame) / max(session.pace, 0.00001)
+        session.frame = max(spent - session.writing, 0)
+        fitting = self._time_to_write(session) / max(session.pace, 0.00001)
         session.slice = min(max(int(fitting), 1), LARGEST_SLICE)
         return session.slice
 
