@@ -15,7 +15,7 @@ from . import declarations, errors
 from .declarations import Json
 from .initial_rows import announce_table
 from .metadata_ids import metadata_id
-from .schema import Column, Schema, Table
+from .schema import LOOKUP_TYPES, Column, Schema, Table
 from .store import Store
 
 _FIRST_CODE = 10_000  # object type codes of custom tables begin there
@@ -118,11 +118,7 @@ class Customization:
             r.column == column.name for r in table.navigations.values()
         ):
             raise errors.component_in_use("Attribute", column.name)
-        names = [column.name]
-        names += [
-            f"{column.name}{suffix}" for suffix in _COMPANIONS.get(column.type, ())
-        ]
-        gone = [table.columns[name] for name in names if name in table.columns]
+        gone = [column, *_companions(table, column)]
         for each in gone:
             self.store.drop_column(table, each)
         self._do(*(["drop_column", table.name, each.name] for each in gone))
@@ -181,15 +177,22 @@ class Customization:
     # -- alternate keys ------------------------------------------------------------
 
     def create_key(self, table: Table, given: Json) -> str:
-        """Its index is Active at once."""
+        """Its index is Active at once.
+
+        Which columns, how many, and how many keys: "Work with alternate keys".
+        """
         name, columns = given.get("SchemaName"), given.get("KeyAttributes")
         valid = isinstance(name, str) and name.isidentifier() and name.isascii()
         valid = valid and isinstance(columns, list) and bool(columns)
         if not valid or not all(isinstance(c, str) for c in columns):
             raise errors.invalid_argument("Invalid key definition.")
-        if not set(columns) <= set(table.columns):
+        if not set(columns) <= _fit_for_keys(table) or len(columns) > _COLUMNS_OF_A_KEY:
             raise errors.invalid_argument("Invalid key definition.")
         keys = self.store.keys(table)
+        if len(keys) >= _KEYS_OF_A_TABLE:
+            raise errors.invalid_argument(
+                f"A table has {_KEYS_OF_A_TABLE} alternate keys at most."
+            )
         if name.lower() in keys or set(columns) in map(set, keys.values()):
             raise errors.duplicate_name(name)
         try:
@@ -300,6 +303,22 @@ _COMPANIONS = {
     "File": ("_name",),
     "Image": ("id", "_timestamp", "_url"),
 }
+_KEY_TYPES = {"Decimal", "Integer", "String", "DateTime", "Picklist", *LOOKUP_TYPES}
+_COLUMNS_OF_A_KEY, _KEYS_OF_A_TABLE = 16, 10
+
+
+def _companions(table: Table, column: Column) -> list[Column]:
+    """The columns that came with one, and go with it."""
+    names = [f"{column.name}{suffix}" for suffix in _COMPANIONS.get(column.type, ())]
+    return [table.columns[name] for name in names if name in table.columns]
+
+
+def _fit_for_keys(table: Table) -> set[str]:
+    """The columns that an alternate key may have."""
+    columns = table.columns.values()
+    derived = {other.name for each in columns for other in _companions(table, each)}
+    fitting = {each.name for each in columns if each.type in _KEY_TYPES}
+    return fitting - derived
 
 
 def _currency(table: str) -> list[list[Any]]:

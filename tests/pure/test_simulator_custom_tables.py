@@ -151,6 +151,30 @@ def test_the_sdk_makes_and_removes_keys(client: DataverseClient) -> None:  # noq
     assert client.tables.get_alternate_keys("new_project") == []
 
 
+@pytest.mark.parametrize("column", ["new_photo", "new_photo_url", "new_text", "new_no"])
+def test_columns_that_no_key_can_have(api: Session, column: str) -> None:
+    """ "Valid columns in key table definitions", Work with alternate keys. What belongs
+    to an image goes with it (found by random requests).
+    """
+    _make_table(api)
+    attributes = "EntityDefinitions(LogicalName='new_project')/Attributes"
+    for name, kind in [
+        ("new_Photo", "Image"),
+        ("new_Text", "Memo"),
+        ("new_Code", "String"),
+    ]:
+        assert api.post(attributes, json=_column(kind, name)).status_code == 204
+    keys = "EntityDefinitions(LogicalName='new_project')/Keys"
+
+    def add(*columns: str) -> int:
+        key = {"SchemaName": "new_Key", "KeyAttributes": columns}
+        return api.post(keys, json=key).status_code
+
+    assert add("new_code", column) == 400
+    assert add("new_code") == 204
+    assert api.delete(f"{attributes}(LogicalName='new_photo')").status_code == 204
+
+
 # -- what a new table can do ---------------------------------------------------------
 
 
