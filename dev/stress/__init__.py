@@ -27,11 +27,11 @@ from .report import Report, Reports
 # as it is measured how long people wait; histories come last, as they can use what is
 # left over.
 ROWS = (
-    (22, ("planner", "mutants")),
-    (13, ("matrix", "matrix")),
-    (20, ("crash", "crash")),
-    (18, ("concurrency",)),
-    (27, ("histories", "histories")),
+    (14, ("planner", "mutants")),
+    (12, ("matrix", "matrix")),
+    (16, ("crash", "crash")),
+    (17, ("concurrency",)),
+    (41, ("histories", "histories")),
 )
 TIERS = list(dict.fromkeys(name for _share, names in ROWS for name in names))
 

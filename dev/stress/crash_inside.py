@@ -121,19 +121,38 @@ def _cases(
         return
     draw.shuffle(todo)
     names: set[str] = set()
-    first, others = [], []
-    for case in todo:
-        name = known[case[:2]][0][case.point]
-        new = case.how == "SIGKILL" and name not in names
-        names |= {name} if new else set()
-        (first if new else others).append(case)
-    rows = range(0, len(others), IN_A_ROW)
-    for cases in (first, *(others[at : at + IN_A_ROW] for at in rows)):
-        yield from sorted(share(cases, part), key=lambda case: case.settings)
+    first, others = _new_ones(todo, known, names)
+    yield from sorted(share(first, part), key=lambda case: case.settings)
     alone = [(settings, (deed,)) for settings in SETTINGS for deed in DEEDS]
-    for history in share(alone, part):
-        known[history] = _undisturbed(world, *history)
-        yield from _of(*history, known[history][0])
+    later = []
+    for history in share([*known, *alone], part):
+        if history not in known:
+            known[history] = _undisturbed(world, *history)
+        elif history[1] == EVERYTHING:
+            continue
+        seldom, rest = _new_ones([*_of(*history, known[history][0])], known, names)
+        yield from seldom
+        later += rest
+    for at in range(0, len(others), IN_A_ROW):
+        cases = share(others[at : at + IN_A_ROW], part)
+        yield from sorted(cases, key=lambda case: case.settings)
+    yield from later
+
+
+def _new_ones(
+    cases: list[Case], known: dict, names: set[str]
+) -> tuple[list[Case], list[Case]]:
+    """Those that kill at a point of a name that is not among `names` yet; the others.
+
+    The names are put there.
+    """
+    new, others = [], []
+    for case in cases:
+        name = known[case[:2]][0][case.point]
+        is_new = case.how == "SIGKILL" and name not in names
+        names |= {name} if is_new else set()
+        (new if is_new else others).append(case)
+    return new, others
 
 
 def _of(

@@ -14,7 +14,7 @@ from .report import Report
 
 MOST_EXAMPLES = 200_000
 # What one of two cores plays in a second while the other one is busy, with room left.
-EXAMPLES_A_SECOND = 300
+EXAMPLES_A_SECOND = 450
 # From so many seconds on, all sequences of four operations are played, not of three.
 LONG_SECONDS = 240
 
