@@ -22,12 +22,14 @@ class IntegrationProgress(models.AbstractModel):
     def _advance(self, session, processed):
         """Note what a run has done; at most once a second, tell people too.
 
-        Called before each commit of a run: what is told goes out with that commit.
+        Called after each commit of a run.
+
+        :return: whether there is something to commit: what people are told
         """
         session.processed += processed
         now = time.monotonic()
         if now - session.told_at < EVERY:
-            return
+            return False
         session.told_at = now
         left = session.left
         if left is None:
@@ -46,6 +48,7 @@ class IntegrationProgress(models.AbstractModel):
             }
         )
         self._tell(job)
+        return True
 
     @api.model
     def _ended(self, job):

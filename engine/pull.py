@@ -37,7 +37,7 @@ REMOVALS = ("deactivate_odoo", "delete_odoo")
 # and never less than WRITING_SECONDS. How many records that are is found out on the
 # way. A single record cannot be cut: a company whose address goes to three hundred
 # contacts takes as long as Odoo takes.
-SLICE_SECONDS = 0.035
+SLICE_SECONDS = 0.03
 WRITING_SECONDS = 0.01
 FIRST_SLICE, LARGEST_SLICE = 8, 50
 # Milliseconds that we wait, while others may wait for us, for what a write changes

@@ -481,18 +481,26 @@ class IntegrationRun(models.AbstractModel):
         if session and session.preview:
             self.env.flush_all()
             return session.preview.left()
-        if session:
-            if not session.checkpoint._renew(session.fence):
-                raise LeaseLost()
-            self.env["integration.engine.progress"]._advance(session, processed)
-        if self._in_test_transaction():
-            self.env.flush_all()
-            left = float("inf")
-        else:
-            left = self.env["ir.cron"]._commit_progress(processed)
+        if session and not session.checkpoint._renew(session.fence):
+            raise LeaseLost()
+        left = self._end_transaction(processed)
         if session:
             session.committed = session.counts.copy()
+            # In a transaction of its own: nobody who saves waits for it.
+            if self.env["integration.engine.progress"]._advance(session, processed):
+                left = self._end_transaction()
         return left
+
+    @api.model
+    def _end_transaction(self, processed=0):
+        """Commit as Odoo's scheduler wants it.
+
+        :return: as of :meth:`_commit`
+        """
+        if self._in_test_transaction():
+            self.env.flush_all()
+            return float("inf")
+        return self.env["ir.cron"]._commit_progress(processed)
 
     @api.model
     def _retrying(self, work, session=None):

@@ -29,6 +29,9 @@ from .world import token
 
 SHARED = 8
 OWN = 10
+# Seconds between two edits of a person: far less than people need, but with still less
+# everybody would wait for the processors, and not for a worker.
+PAUSE = 0.02, 0.08
 # A wait is measured to this precision.
 WATCH_SECONDS = 0.01
 FIELDS = {"phone": "telephone1", "email": "emailaddress1", "city": "address1_city"}
@@ -201,7 +204,7 @@ def _edit(person, seed, records, env, end):
             continue
         if own:
             last[key, field] = value
-        time.sleep(draw.uniform(0.005, 0.03))
+        time.sleep(draw.uniform(*PAUSE))
     last = [[key, field, value] for (key, field), value in last.items()]
     return {
         "last": last,
@@ -224,7 +227,7 @@ def _edit_rows(seed, announced, ours, theirs, _env, end):
         value = f"v9{number:05d}"
         person.write("account", row, **{COLUMNS[field]: value})
         last[row, field] = value
-        time.sleep(draw.uniform(0.005, 0.03))
+        time.sleep(draw.uniform(*PAUSE))
     last = [[row, field, value] for (row, field), value in last.items()]
     return {"last": last, "edits": number}
 
