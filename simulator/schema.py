@@ -7,8 +7,8 @@ A new table is data: an entry under ``tables`` with its columns, and one entry u
   ``write`` ("CU" when absent: settable on Create and on Update), ``required``,
   ``max_length``, ``min``/``max``/``precision``, ``format``/``behavior`` of dates,
   ``auto_number`` (prefix of the number the server gives when none is given),
-  ``full_image`` (an image is kept in full besides its thumbnail; ``max_length`` of files
-  and images is in kilobytes),
+  ``full_image`` (an image is kept in full besides its thumbnail; ``max_length`` of
+  files and images is in kilobytes),
   ``options`` (``[value, label]``, for State ``[value, label, default status]``, for
   Status ``[value, label, state]``), ``translations`` (value -> language -> label of the
   options in other languages than English), ``global_options`` (the name of the option

@@ -40,13 +40,10 @@ class TestImages(DataverseCase):
 
     def setUp(self):
         super().setUp()
-        self.line = self.env["integration.field.mapping"].create(
-            {
-                "mapping_id": self.customers.id,
-                "field_name": "image_1920",
-                "integration_column": "entityimage",
-            }
+        self.line = self.customers.field_mapping_ids.filtered(
+            lambda line: line.field_name == "image_1920"
         )
+        self.line.enabled = True
         self.customers.synchronize()
 
     def run_(self, **expected):
