@@ -593,8 +593,7 @@ def read_column(
         navigation=_navigation(column_type, targets, navigation or {}),
         date_behavior=behavior if column_type == "DateTime" else None,
         format=_format(raw),
-        # Only a table's primary image can be given to a new row: none is.
-        creatable=bool(raw.get("IsValidForCreate", True)) and column_type != "Image",
+        creatable=bool(raw.get("IsValidForCreate", True)),
         updatable=bool(raw.get("IsValidForUpdate", True)),
         readable=bool(raw.get("IsValidForRead", True)),
         automatic=bool(raw.get("AutoNumberFormat")),

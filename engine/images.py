@@ -98,8 +98,9 @@ class IntegrationImages(models.AbstractModel):
     def _take_along(self, session, items):
         """Put the images that go to Dataverse into the plans.
 
-        They are those of the moment in which the plans were made: reads in the same
-        transaction. What does not fit into memory is put back.
+        An image that was changed since the plan was made goes out as it is now, and
+        once more with the next run, which sees the change. What does not fit into
+        memory is put back.
         """
         pairs = self._pairs(session)
         left = BYTES_AT_ONCE

@@ -119,10 +119,16 @@ class IntegrationPush(models.AbstractModel):
     def _creatable(self, session, values):
         """The values that a new row can be given.
 
-        Where the state cannot be given, neither can the reason that goes with it.
+        Where the state cannot be given, neither can the reason that goes with it. An
+        image comes after the row: Dataverse takes only the primary one of a table with
+        it, and a row shall not wait for its image.
         """
         columns = session.table.columns
-        refused = {name for name in values if not columns[name].creatable}
+        refused = {
+            name
+            for name in values
+            if not columns[name].creatable or columns[name].type == "Image"
+        }
         if any(columns[name].type == "State" for name in refused):
             refused |= {name for name in values if columns[name].type == "Status"}
         return {name: value for name, value in values.items() if name not in refused}

@@ -308,6 +308,47 @@ class TestImages(DataverseCase):
             self.assertEqual(self.in_odoo(other), held)
         self.assertRests()
 
+    def test_many_new_companies_at_once(self):
+        content = base64.b64encode(picture())
+        for number in range(45):
+            self.company(f"C{number}", image_1920=content)
+        self.run_(inserted=45, modified=45, failed=0)
+        self.assertRests()
+        for row in self.person.all("account", "entityimage").values():
+            self.assertTrue(row["entityimage"])
+
+    def test_what_is_restored_gets_its_picture_back(self):
+        self.customers.deletion_policy = "restore"
+        partner, row_id = self.pair()
+        self.save(partner, picture("green"))
+        self.run_(modified=1)
+        partner.unlink()
+        self.run_(inserted=1, failed=0)
+        again = self.partner_of(row_id)
+        self.assertEqual(self.in_odoo(again), self.in_dataverse(row_id))
+        self.person.delete("account", row_id)
+        self.run_(inserted=1, failed=0)
+        self.assertTrue(self.in_dataverse(self.coupled(again)))
+        self.assertRests()
+
+    def test_an_answer_that_got_lost_does_not_cost_the_picture(self):
+        partner = self.company(image_1920=base64.b64encode(picture(size=(300, 200))))
+        lost = {"method": "POST", "path": "batch", "then": {"drop": "after"}}
+        self.simulator.rules("faults", lost)
+        self.customers.synchronize()
+        self.customers.synchronize()
+        self.assertTrue(self.in_dataverse(self.coupled(partner)))
+        self.assertEqual(pixels(self.in_odoo(partner)), (300, 200))
+        self.assertRests()
+
+    def test_an_image_that_lives_elsewhere_is_told_by_its_content(self):
+        user = self.env.user
+        user.partner_id.image_1920 = base64.b64encode(picture())
+        tell = self.env["integration.engine.images"]._fingerprints
+        (direct,) = tell(user.partner_id, "image_1920").values()
+        (related,) = tell(user, "image_1920").values()
+        self.assertEqual(related, direct)
+
     # -- people -----------------------------------------------------------------------
 
     def test_changed_on_both_sides_is_a_conflict_in_words(self):
@@ -340,6 +381,14 @@ class TestImages(DataverseCase):
         self.env["integration.engine.undo"]._run(removed)
         self.assertEqual(removed.state, "left")
         self.assertIn("not kept", removed.note)
+
+    def test_the_preview_says_that_a_picture_travels(self):
+        partner, row_id = self.pair()
+        self.save(partner, picture(size=(300, 200)))
+        action = self.customers.action_preview()
+        preview = self.env["integration.preview"].browse(action["res_id"])
+        self.assertIn("Default Image: – → image (", preview.line_ids.changes)
+        self.assertIsNone(self.in_dataverse(row_id))
 
     def changes(self, side):
         return (

@@ -31,7 +31,7 @@ REACH = [
     pair("email", "emailaddress1", rule="email"),
     pair("website", "websiteurl", rule="url"),
 ]
-# Switched on by whoever wants it: Dataverse keeps no more of it than a thumbnail, unless
+# Switched on by whoever wants it: Dataverse keeps no more of it than a thumbnail unless
 # the column is told to keep images in full.
 PICTURE = pair("image_1920", "entityimage", enabled=False)
 REST = [pair("comment", "description"), pair("active", "statecode")]
