@@ -27,6 +27,7 @@ definitions", "Retrieve a table row", "Create a table row", "Use image column da
 from __future__ import annotations
 
 import base64
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -355,7 +356,7 @@ def _check_image(column: Column, value: Picture) -> list[Problem]:
         return [_column_problem(column, "ImageFormatNotSupported")]
     size, most = len(value.content), column.max_kilobytes
     if most is not None and size > most * 1024:
-        facts = {"size": f"{size / 1024:,.0f} kB", "maximum": f"{most:,} kB"}
+        facts = {"size": f"{math.ceil(size / 1024):,} kB", "maximum": f"{most:,} kB"}
         return [_column_problem(column, "ImageTooLarge", **facts)]
     return []
 
