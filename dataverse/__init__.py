@@ -14,7 +14,7 @@ from .errors import Classification, DataverseError, classify, phrase
 from .faults import FAULTS, Fault
 from .filters import Filter, FilterError
 from .filters import read as read_filter
-from .metadata import Column, Problem, Row, Table, check
+from .metadata import Column, Picture, Problem, Row, Table, check
 from .transport import Response
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "FilterError",
     "Operation",
     "Outcome",
+    "Picture",
     "Problem",
     "Response",
     "Row",

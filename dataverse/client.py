@@ -460,6 +460,24 @@ class Client:
         )
         return changes.decode_row(table, answer)
 
+    def image(self, table: Table, id: str, column: str) -> bytes | None:
+        """Return the image in ``column`` of a row, in full where it is kept so, else
+        its thumbnail; None if there is none. "ObjectDoesNotExist" if there is no row.
+        (Web API: "Use image column data")"""
+        path = f"{table.entity_set}({query.guid(id)})/{query.name(column)}/$value"
+        sizes = ("?size=full", "") if table.column(column).full_image else ("",)
+        for size in sizes:
+            answer = self.request(
+                "GET",
+                path + size,
+                headers={"Accept": "application/octet-stream"},
+                table=table,
+                row_id=query.guid(id),
+            )
+            if answer.body:
+                return answer.body
+        return None
+
     def query(
         self,
         table: Table,

@@ -585,6 +585,41 @@ _TABLE = (
     ),
     # --- values ------------------------------------------------------------------
     Fault(
+        "ImageFormatNotSupported",
+        "permanent",
+        (
+            _(
+                "'%(column)s' takes pictures in the formats PNG, JPEG, GIF, TIFF and "
+                "BMP. Save this one as PNG or JPEG."
+            ),
+            _("A picture has a format that Dynamics 365 does not take."),
+        ),
+    ),
+    Fault(
+        "ImageTooLarge",
+        "permanent",
+        (
+            _(
+                "'%(column)s' takes a picture of at most %(maximum)s; this one has "
+                "%(size)s. Make it smaller, or raise the column's limit in Power Apps."
+            ),
+            _("A picture is too large for Dynamics 365. Make it smaller."),
+        ),
+    ),
+    Fault(
+        "ProcessImageFailure",
+        "permanent",
+        (
+            _(
+                "Dynamics 365 does not take a picture. Save it as PNG or JPEG, and not "
+                "too large: %(message)s"
+            ),
+            _("Dynamics 365 does not take a picture. Save it as PNG or JPEG."),
+        ),
+        codes=("0x80072553",),
+        facts=(r"attribute: (?P<column>\w+)",),
+    ),
+    Fault(
         "StringLengthTooLong",
         "permanent",
         (

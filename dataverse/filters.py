@@ -83,7 +83,11 @@ class _Reader:
         self._tokens = list(_tokens(text))
         self._at = 0
         self._depth = 0
-        self._properties = {c.property: c for c in table.columns.values()}
+        # An image's property is another column's: the version that it has.
+        images = {c.name for c in table.columns.values() if c.type == "Image"}
+        self._properties = {
+            c.property: c for c in table.columns.values() if c.name not in images
+        }
 
     def whole(self) -> Condition:
         condition = self._any()

@@ -14,14 +14,20 @@ Status
 MultiSelectPicklist sorted list of ints
 lookups             "table(guid)", the guid in lower case
 Uniqueidentifier    guid in lower case
+Image               read: int, the version that it has ("_timestamp"), not the
+                    image itself, which would travel with each row (see
+                    Client.image); written: Picture
 =================== ===========================================================
 
 None is an empty column, whatever its type. Sources: Dataverse Web API, "Query table
-definitions", "Retrieve a table row", "Create a table row" and "Date and time behavior".
+definitions", "Retrieve a table row", "Create a table row", "Use image column data" and
+"Date and time behavior".
 """
 
 from __future__ import annotations
 
+import base64
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -44,7 +50,23 @@ _LOOKUP = re.compile(r"(?P<table>[a-z0-9_]+)\((?P<id>[0-9a-fA-F-]{36})\)")
 _DATE = re.compile(r"(?P<date>\d{4}-\d\d-\d\d)(T(?P<time>\d\d:\d\d:\d\d)(\.\d+)?Z)?")
 # What XML 1.0 cannot carry is what Dataverse refuses (InvalidCharactersInField).
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+# How files of the only formats that an image column takes begin.
+_IMAGE_FORMATS = re.compile(
+    rb"GIF8[79]a|\xff\xd8\xff|II\*\0|MM\0\*|BM|\x89PNG\r\n\x1a\n"
+)
 _FIRST_DATE = "1753-01-01"  # the earliest a SQL Server datetime can hold
+
+
+class Picture(str):
+    """An image on its way: its ``content``, and a text that stands for it wherever
+    values are compared, kept or shown."""
+
+    content: bytes
+
+    def __new__(cls, text: str, content: bytes) -> Picture:
+        picture = super().__new__(cls, text)
+        picture.content = content
+        return picture
 
 
 @dataclass(frozen=True)
@@ -58,7 +80,9 @@ class Column:
     ``default_status`` state -> status (State); ``targets`` tables a lookup may point
     to; ``navigation`` target -> navigation property, in its exact case;
     ``date_behavior`` "UserLocal", "DateOnly", "TimeZoneIndependent" or None;
-    ``automatic``: Dataverse numbers new rows itself; ``secured``: column security.
+    ``automatic``: Dataverse numbers new rows itself; ``secured``: column security;
+    ``max_kilobytes`` of an image, ``full_image``: it is kept in full, not only as a
+    thumbnail.
     """
 
     name: str
@@ -82,6 +106,8 @@ class Column:
     readable: bool = True
     automatic: bool = False
     secured: bool = False
+    max_kilobytes: int | None = None
+    full_image: bool = False
 
     @property
     def is_lookup(self) -> bool:
@@ -96,6 +122,8 @@ class Column:
     @property
     def property(self) -> str:
         """The name to select and filter by."""
+        if self.type == "Image":
+            return f"{self.name}_timestamp"
         return f"_{self.name}_value" if self.is_lookup else self.name
 
     def to_dict(self) -> dict[str, Any]:
@@ -189,8 +217,12 @@ class Table:
         return tuple(dict.fromkeys(properties))
 
     @cached_property
-    def _by_property(self) -> dict[str, Column]:
-        return {column.property: column for column in self.columns.values()}
+    def _by_property(self) -> dict[str, list[Column]]:
+        """The version of an image is a column of its own, too."""
+        found: dict[str, list[Column]] = {}
+        for column in self.columns.values():
+            found.setdefault(column.property, []).append(column)
+        return found
 
     def column(self, name: str) -> Column:
         """Return a column; ValueError naming it if the table has none such."""
@@ -204,8 +236,7 @@ class Table:
         are left out. ValueError for a value that does not fit its column."""
         values = {}
         for key in raw:
-            column = self._by_property.get(key)
-            if column:
+            for column in self._by_property.get(key, ()):
                 values[column.name] = _decode(column, raw)
         return Row(query.guid(raw.get(self.primary_id)), raw.get("@odata.etag"), values)
 
@@ -320,6 +351,16 @@ def _check_date(column: Column, value: str) -> list[Problem]:
     return []
 
 
+def _check_image(column: Column, value: Picture) -> list[Problem]:
+    if not _IMAGE_FORMATS.match(value.content):
+        return [_column_problem(column, "ImageFormatNotSupported")]
+    size, most = len(value.content), column.max_kilobytes
+    if most is not None and size > most * 1024:
+        facts = {"size": f"{math.ceil(size / 1024):,} kB", "maximum": f"{most:,} kB"}
+        return [_column_problem(column, "ImageTooLarge", **facts)]
+    return []
+
+
 def _check_status(table: Table, values: Mapping[str, Any]) -> list[Problem]:
     """A status reason belongs to one status; sent together they must agree."""
     status, state = values.get("statuscode"), values.get("statecode")
@@ -410,7 +451,7 @@ def _as_is(value: Any) -> Any:
 
 _DECODERS: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(TEXTS, _decode_text),
-    **dict.fromkeys(CHOICES | {"Integer", "BigInt"}, int),
+    **dict.fromkeys(CHOICES | {"Integer", "BigInt", "Image"}, int),
     **dict.fromkeys(("Decimal", "Money"), _decode_decimal),
     "Double": float,
     "Boolean": _decode_boolean,
@@ -480,6 +521,12 @@ def _encode_guid(column: Column, value: Any) -> str:
         raise ValueError(f"{column.name} takes a GUID, not {value!r}") from None
 
 
+def _encode_image(column: Column, value: Any) -> str:
+    if not isinstance(value, Picture):
+        raise ValueError(f"{column.name} takes a Picture, not {value!r}")
+    return base64.b64encode(value.content).decode()
+
+
 def _encode_unknown(column: Column, value: Any) -> Any:
     raise ValueError(f"{column.name} is of type {column.type}, which cannot be written")
 
@@ -493,6 +540,7 @@ _ENCODERS: dict[str, Callable[[Column, Any], Any]] = {
     "DateTime": _encode_date,
     "MultiSelectPicklist": _encode_choices,
     "Uniqueidentifier": _encode_guid,
+    "Image": _encode_image,
 }
 
 _CHECKERS: dict[str, Callable[[Column, Any], list[Problem]]] = {
@@ -500,6 +548,7 @@ _CHECKERS: dict[str, Callable[[Column, Any], list[Problem]]] = {
     **dict.fromkeys(NUMBERS, _check_number),
     **dict.fromkeys(CHOICES | {"MultiSelectPicklist"}, _check_choice),
     "DateTime": _check_date,
+    "Image": _check_image,
 }
 
 
@@ -550,6 +599,8 @@ def read_column(
         readable=bool(raw.get("IsValidForRead", True)),
         automatic=bool(raw.get("AutoNumberFormat")),
         secured=bool(raw.get("IsSecured")),
+        max_kilobytes=raw.get("MaxSizeInKB"),
+        full_image=bool(raw.get("CanStoreFullImage")),
     )
 
 

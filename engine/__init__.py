@@ -26,6 +26,7 @@ from . import epoch
 from . import progress
 from . import pull
 from . import push
+from . import images
 from . import stepwise
 from . import bulk
 from . import cascade

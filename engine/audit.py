@@ -189,7 +189,10 @@ class IntegrationAudit(models.AbstractModel):
         for change in log._unanswered(session.mapping, rows):
             row = rows[change.external_id]
             told = (change.external_id, change.after)
-            there = all(row.get(n) == v for n, v in (change.after or {}).items())
+            there = all(
+                self._arrived(session, n, row.get(n), change)
+                for n in change.after or {}
+            )
             # The same, sent twice, was written once.
             if there and told not in known:
                 known.append(told)
@@ -198,6 +201,14 @@ class IntegrationAudit(models.AbstractModel):
                 refused.append(change.id)
         log._arrived(arrived)
         log._refused(refused)
+
+    @api.model
+    def _arrived(self, session, name, value, change):
+        """Whether a row holds what a change sent; an image is another than before."""
+        sent = change.after[name]
+        if sent and name in session.schema.images("dataverse"):
+            return value not in (None, (change.before or {}).get(name))
+        return value == sent
 
     @api.model
     def _answer(self, session, item, row):

@@ -143,6 +143,7 @@ class IntegrationCatalog(models.AbstractModel):
             "Customer": self.env._("Customer"),
             "Owner": self.env._("Owner"),
             "Uniqueidentifier": self.env._("Unique identifier"),
+            "Image": self.env._("Image"),
         }
         return labels.get(column.type, column.type)
 

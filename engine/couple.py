@@ -507,7 +507,7 @@ class IntegrationCouple(models.AbstractModel):
             if all(group.is_empty(side, rows[side]) for side in rows):
                 continue
             way = narrowed(group.direction, direction)
-            different = not group.agrees(rows, way)
+            different = not group.agrees(rows, way, agreed)
             changed = different and self._changed(agreed, group, rows)
             lines.append(
                 {

@@ -24,6 +24,7 @@ ODOO_KINDS = {
     "datetime": "datetime",
     "many2one": "lookup",
     "many2many": "records",
+    "binary": "image",
 }
 # Dataverse column type -> kind
 DATAVERSE_KINDS = {
@@ -45,6 +46,7 @@ DATAVERSE_KINDS = {
     "Customer": "lookup",
     "Owner": "lookup",
     "Uniqueidentifier": "guid",
+    "Image": "image",
 }
 OPTIONS = ("Picklist", "Status", "MultiSelectPicklist")
 
@@ -278,13 +280,18 @@ class IntegrationPairing(models.AbstractModel):
             return self._named(row, field)
         elif field.type == "many2many" and self._is_text(column):
             return sync.Labels(self._names(field.comodel_name))
-        if not relational and field.type in ODOO_KINDS:
+        if not relational and field.type in ODOO_KINDS and not self._is_far(row, field):
             rule = sync.conversion(
                 self._of_field(field), self._of_column(column), self._zone(row)
             )
             if rule is not None:
                 return rule
         raise self._misfit(row, field, column)
+
+    @api.model
+    def _is_far(self, row, field):
+        """Whether an image belongs to another record."""
+        return field.type == "binary" and "." in row.field_name
 
     @api.model
     def _misfit(self, row, field, column):
@@ -433,6 +440,8 @@ class IntegrationPairing(models.AbstractModel):
         """
         plain = text.strip()
         try:
+            if kind == "image":
+                raise ValueError(plain)
             if kind == "boolean":
                 return self._boolean(plain)
             if kind in ("integer", "choice"):

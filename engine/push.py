@@ -29,6 +29,7 @@ class IntegrationPush(models.AbstractModel):
         to the request, the next run knows which row to look for. Values that Dataverse
         would refuse become errors here. Does not commit.
         """
+        self.env["integration.engine.images"]._take_along(session, items)
         for item in items:
             if item.action in WRITES or (item.action == "fields" and item.plan.push):
                 self._hold_back(session, item)
@@ -42,7 +43,10 @@ class IntegrationPush(models.AbstractModel):
             vals = {
                 "external_id": item.external_id,
                 "state": "pending",
-                "reserved": {"odoo": item.odoo, "dataverse": item.values},
+                "reserved": {
+                    "odoo": item.odoo,
+                    "dataverse": self._without_images(session, item.values),
+                },
             }
             if item.action == "recreate_dataverse":
                 self.env["integration.tombstone"]._bury(item.coupling, "deleted")
@@ -115,13 +119,25 @@ class IntegrationPush(models.AbstractModel):
     def _creatable(self, session, values):
         """The values that a new row can be given.
 
-        Where the state cannot be given, neither can the reason that goes with it.
+        Where the state cannot be given, neither can the reason that goes with it. An
+        image comes after the row: Dataverse takes only the primary one of a table with
+        it, and a row shall not wait for its image.
         """
         columns = session.table.columns
-        refused = {name for name in values if not columns[name].creatable}
+        refused = {
+            name
+            for name in values
+            if not columns[name].creatable or columns[name].type == "Image"
+        }
         if any(columns[name].type == "State" for name in refused):
             refused |= {name for name in values if columns[name].type == "Status"}
         return {name: value for name, value in values.items() if name not in refused}
+
+    @api.model
+    def _without_images(self, session, values):
+        """Of an image nothing is agreed before it was sent, which comes later."""
+        images = session.schema.images("dataverse")
+        return {n: value for n, value in values.items() if n not in images}
 
     # -- the request ------------------------------------------------------------------
 
@@ -279,12 +295,14 @@ class IntegrationPush(models.AbstractModel):
     def _base_of_new(self, session, item, returned):
         """What both sides agree on once a row was created.
 
-        A row begins active, whatever it was given: where the record says otherwise,
-        that counts as a change that is still to be sent, and is looked at next.
+        A row begins active and without images, whatever the record says: where it says
+        otherwise, that counts as a change that is still to be sent, and is looked at
+        next.
         """
         base = sync.Base.of(item.groups, item.odoo, returned)
         for group in item.groups:
-            if self._creatable(session, dict.fromkeys(group.columns)):
+            columns = dict.fromkeys(group.columns)
+            if len(self._creatable(session, columns)) == len(columns):
                 continue
             given = group.to_odoo(returned)
             if given != group.values("odoo", item.odoo):

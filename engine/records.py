@@ -1,5 +1,7 @@
 """Odoo records as canonical rows, and back."""
 
+import base64
+
 from odoo import api, models
 from odoo.fields import Command, Domain
 
@@ -36,7 +38,15 @@ class IntegrationRecords(models.AbstractModel):
     def _values(self, session, records):
         schema = session.schema
         names = list(schema.odoo)
-        rows = records.read([name for name in names if "." not in name], load=None)
+        images = schema.images("odoo")
+        rows = records.read(
+            [name for name in names if "." not in name and name not in images],
+            load=None,
+        )
+        for name in images:
+            told = self.env["integration.engine.images"]._fingerprints(records, name)
+            for row in rows:
+                row[name] = told.get(row["id"])
         self._follow_paths(records, rows, [name for name in names if "." in name])
         references = self._references(session, rows)
         return {
@@ -198,6 +208,10 @@ class IntegrationRecords(models.AbstractModel):
         if column is not None and value in column.options:
             return column.options[value]
         field = session.records._fields.get(name)
+        if (column is not None and column.type == "Image") or (
+            field is not None and field.type == "binary"
+        ):
+            return self.env["integration.engine.images"]._shown(value)
         if field is not None and field.comodel_name in GEOGRAPHY:
             place = (
                 self.env["integration.engine.geography"]
@@ -242,6 +256,8 @@ class IntegrationRecords(models.AbstractModel):
             return self._id_of(session, field, value)
         if field.type in ("float", "monetary"):
             return float(value)
+        if field.type == "binary":
+            return base64.b64encode(value.content)
         if field.type == "datetime":
             return value.replace("T", " ").rstrip("Z")
         return value

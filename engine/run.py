@@ -312,6 +312,7 @@ class IntegrationRun(models.AbstractModel):
         """
         pull = self.env["integration.engine.pull"]
         push = self.env["integration.engine.push"]
+        self.env["integration.engine.images"]._fetch(session, items)
         pull._create(session, items)
         push._reserve(session, items)
         writing = [item for item in items if pull._is_write(item)]

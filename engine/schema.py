@@ -34,6 +34,11 @@ class Schema:
         """The criteria by which a run couples; what is similar is for people alone."""
         return tuple(one for one in self.criteria if not one.is_similar)
 
+    def images(self, side):
+        """The names of what holds images on a side."""
+        kinds = getattr(self, side)
+        return {name for name, (kind, _digits) in kinds.items() if kind == "image"}
+
     def without(self, skipped):
         """The groups that touch none of the ``skipped`` fields."""
         skipped = frozenset(skipped)

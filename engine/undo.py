@@ -166,26 +166,40 @@ class IntegrationUndo(models.AbstractModel):
         if now is None:
             return self.env._("The record is gone.")
         item.groups = session.schema.groups
+        images = self.env["integration.engine.images"]
+        lost = images._not_kept(session, change.before or {}, change.side)
+        after = {n: v for n, v in (change.after or {}).items() if n not in lost}
         plan = sync.plan_restoration(
-            item.groups, change.side, now, change.before or {}, change.after or {}
+            item.groups, change.side, now, change.before or {}, after
         )
         plan.reasons = {group.key: "undo" for group in plan.groups}
         if not plan.pull and not plan.push:
+            if lost and not plan.left:
+                return self._pictures_lost(session, change, lost)
             return self.env._("It was changed since.")
+        notes = []
         if plan.left:
-            item.note = self.env._(
-                "Left as it was changed since: %s.",
-                ", ".join(
-                    self.env["integration.engine.audit"]._label(
-                        session, change.side, name
-                    )
-                    for name in plan.left
-                ),
-            )
+            names = self._labels(session, change, plan.left)
+            notes.append(self.env._("Left as it was changed since: %s.", names))
+        if lost:
+            notes.append(self._pictures_lost(session, change, lost))
+        item.note = " ".join(notes) or None
         item.action, item.plan = "fields", plan
         return None
 
     _plan_archive = _plan_write
+
+    @api.model
+    def _labels(self, session, change, names):
+        audit = self.env["integration.engine.audit"]
+        return ", ".join(audit._label(session, change.side, name) for name in names)
+
+    @api.model
+    def _pictures_lost(self, session, change, names):
+        return self.env._(
+            "Pictures are not kept, so these cannot be put back: %s.",
+            self._labels(session, change, names),
+        )
 
     @api.model
     def _plan_create(self, session, item, creates):
@@ -229,16 +243,27 @@ class IntegrationUndo(models.AbstractModel):
         """Create a deleted record anew: under a new identity, coupled to nothing."""
         change = item.undoes
         restore = getattr(self, f"_recreate_{change.side}")
+        images = self.env["integration.engine.images"]
+        lost = images._not_kept(session, change.before, change.side)
         note = restore(session, change)
         if not note:
-            self._done(session, change)
+            self._done(
+                session, change, lost and self._pictures_lost(session, change, lost)
+            )
         return note
 
     @api.model
     def _recreate_odoo(self, session, change):
         records = self.env["integration.engine.records"]
         pull = self.env["integration.engine.pull"]
-        held = {n: v for n, v in change.before.items() if n in session.schema.odoo}
+        lost = self.env["integration.engine.images"]._not_kept(
+            session, change.before, "odoo"
+        )
+        held = {
+            n: v
+            for n, v in change.before.items()
+            if n in session.schema.odoo and n not in lost
+        }
         try:
             with self.env.cr.savepoint():
                 record = session.records.with_context(tracking_disable=True).create(

@@ -364,7 +364,7 @@ class IntegrationFieldMapping(models.Model):
         if self.match_key and (
             not (field.store or field.inherited)
             or "." in self.field_name
-            or field.type in ("html", "many2many", "boolean")
+            or field.type in ("html", "many2many", "boolean", "binary")
         ):
             raise ValidationError(
                 self.env._("The field '%s' cannot be matched on.", self.field_name)

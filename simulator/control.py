@@ -26,7 +26,9 @@ from .security import ACCESS_RIGHTS, DEPTHS
 from .webhooks import Webhooks
 
 # Of an entry in schema.json, what may change under the feet of a client.
-_COLUMN_CHANGES = {"max_length", "min", "max", "options", "required", "precision"}
+_COLUMN_CHANGES = frozenset(
+    ("max_length", "min", "max", "options", "required", "precision", "full_image")
+)
 _LOOPBACK = ("127.0.0.1", "::1")
 
 

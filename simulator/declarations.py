@@ -257,7 +257,9 @@ def _file(kind: str, kilobytes: int) -> Any:
 
     def make(given: Json) -> Json:
         entry = {"type": kind, "max_length": _number(given, "MaxSizeInKB", kilobytes)}
-        return entry | ({"write": ""} if kind == "File" else {})
+        if kind == "File":
+            return entry | {"write": ""}
+        return entry | {"full_image": given.get("CanStoreFullImage") is True}
 
     return make
 

@@ -317,6 +317,21 @@ def file_too_big() -> DataverseError:
     return DataverseError(400, "0x80044a02", "Attachment file size is too big.")
 
 
+def image_refused(reason: str) -> DataverseError:
+    return DataverseError(
+        400, "0x80072553", f"Error occured when processing image. Reason: {reason}"
+    )
+
+
+def not_the_primary_image(table: str, column: str) -> DataverseError:
+    return DataverseError(
+        400,
+        "0x80090487",
+        f"Non-primary image attribute {column} of entity {table} is not allowed to "
+        "upload during Create operation.",
+    )
+
+
 def date_out_of_range(value: str) -> DataverseError:
     return DataverseError(
         400,

@@ -1,8 +1,8 @@
 """File and image columns: their content comes and goes beside the row.
 
 Three ways in (one request, chunks of one PATCH each, blocks by messages), three ways
-out. Source: "Use file column data", "Use image column data". An image is kept as it
-came: no thumbnail is made of it.
+out. Source: "Use file column data", "Use image column data". What becomes of an image
+is in ``images``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
 
-from . import errors
+from . import errors, images
 from .messages import JSON_TYPE, Request, Response
 from .rows import Rows
 from .schema import FILE_TYPES, Column, Table
@@ -92,9 +92,11 @@ class Files:
     ) -> Response:
         """GET of the column's ``$value``, all of it or the ``Range`` asked for."""
         self._require(request, table, row_id, "Read")
-        found = self._content(row_id, column.name) or self._written(
-            table, row_id, column
-        )
+        size = dict(parse_qsl(request.query)).get("size")
+        if column.type == "Image" and size != "full":
+            found = self._thumbnail(table, row_id, column)
+        else:
+            found = self._content(row_id, column.name)
         if found is None:
             return Response(204)
         name, kind, content = found
@@ -264,9 +266,11 @@ class Files:
         content: bytes,
     ) -> str:
         """Store the content in place of an earlier one; returns the file's id."""
+        self._require(request, table, row_id, "Write")
+        if column.type == "Image":
+            return self._keep_image(request, table, row_id, column, content)
         if len(content) > column.max_length * 1024:
             raise errors.file_too_big()
-        self._require(request, table, row_id, "Write")
         self._clear(row_id, column.name)
         file_id = str(uuid.uuid4())
         guessed = mimetypes.guess_type(name)[0] or "application/octet-stream"
@@ -282,19 +286,27 @@ class Files:
             ),
         )
         changes: Json = {column.name: file_id, f"{column.name}_name": name[:200]}
-        if column.type == "Image":
-            encoded = base64.b64encode(content).decode()
-            changes = _image(table, row_id, column, encoded, file_id, self.store)
         self.rows.set_columns(table, row_id, changes, request.caller)
         return file_id
+
+    def _keep_image(
+        self,
+        request: Request,
+        table: Table,
+        row_id: str,
+        column: Column,
+        content: bytes,
+    ) -> str:
+        changes: Json = {column.name: base64.b64encode(content).decode() or None}
+        self.rows.set_columns(table, row_id, changes, request.caller)
+        return str(changes[f"{column.name}id"])
 
     def _forget(
         self, table: Table, row_id: str, column: Column, request: Request
     ) -> None:
         self._clear(row_id, column.name)
-        names = [column.name, f"{column.name}_name", _id_column(column)]
-        names += [f"{column.name}_timestamp", f"{column.name}_url"]
-        changes = {name: None for name in names if name in table.columns}
+        names = (column.name, f"{column.name}_name")
+        changes: Json = {name: None for name in names if name in table.columns}
         self.rows.set_columns(table, row_id, changes, request.caller)
 
     def _clear(self, row_id: str, column: str) -> None:
@@ -310,14 +322,13 @@ class Files:
             (row_id, column),
         ).fetchone()
 
-    def _written(
+    def _thumbnail(
         self, table: Table, row_id: str, column: Column
     ) -> tuple[str, str, bytes] | None:
-        """An image that came with the row's body, and so without a name."""
         value = (self.store.row(table, row_id) or {}).get(column.name)
-        if column.type != "Image" or value is None:
+        if value is None:
             return None
-        return column.name, "image/png", base64.b64decode(value)
+        return column.name, images.THUMBNAIL_TYPE, base64.b64decode(value)
 
     def _target(self, given: Json) -> tuple[Table, str, Column]:
         """The row and the column that a message names."""
@@ -360,18 +371,6 @@ class Files:
         if found is None or found.download != download:
             raise errors.bad_request("The file continuation token is not valid.")
         return found
-
-
-def _image(
-    table: Table, row_id: str, column: Column, encoded: str, file_id: str, store: Any
-) -> Json:
-    address = f"/Image/download.aspx?Entity={table.name}&Attribute={column.name}"
-    return {
-        column.name: encoded,
-        f"{column.name}id": file_id,
-        f"{column.name}_timestamp": store.version + 1,
-        f"{column.name}_url": f"{address}&Id={row_id}",
-    }
 
 
 def _id_column(column: Column) -> str:

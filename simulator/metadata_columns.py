@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .images import THUMBNAIL_PIXELS
 from .metadata_ids import metadata_id
 from .schema import (
     ENGLISH,
@@ -56,11 +57,11 @@ def attribute(table: Table, column: Column, number: int) -> Json:
         "IsManaged": not column.custom,
         "SourceType": 0,
         "HasChanged": None,
-        **_type_specific(column),
+        **_type_specific(table, column),
     }
 
 
-def _type_specific(column: Column) -> Json:
+def _type_specific(table: Table, column: Column) -> Json:
     kind = column.type
     if kind in ("String", "Memo"):
         own_format = "TextArea" if kind == "Memo" else "Text"
@@ -94,7 +95,15 @@ def _type_specific(column: Column) -> Json:
             "MinSupportedValue": "1753-01-01T00:00:00Z",
             "MaxSupportedValue": "9999-12-30T23:59:59Z",
         }
-    if kind in FILE_TYPES:
+    if kind == "Image":
+        return {
+            "MaxSizeInKB": column.max_length,
+            "MaxHeight": THUMBNAIL_PIXELS,
+            "MaxWidth": THUMBNAIL_PIXELS,
+            "CanStoreFullImage": column.full_image,
+            "IsPrimaryImage": column.name == table.primary_image,
+        }
+    if kind == "File":
         return {"MaxSizeInKB": column.max_length}
     if kind in LOOKUP_TYPES:
         return {"Targets": list(column.targets), "Format": "None"}

@@ -13,7 +13,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from . import addresses, business_rules, deep_insert, errors, values
+from . import addresses, business_rules, deep_insert, errors, images, values
 from .behaviors import Behaviors, null
 from .business_rules import Write
 from .clock import Clock
@@ -167,6 +167,8 @@ class Rows:
         for rule in behavior.rules:
             if not rule.inputs.isdisjoint(row):
                 row.update(rule.compute(row))
+        if table.images:
+            images.settle(self.store, table, row_id, row, self.clock, creating=True)
         with self._keys_enforced(table):
             self.store.insert(table, row, caller.user_id, now)
         if behavior.document_column:
@@ -387,6 +389,8 @@ class Rows:
         for rule in behavior.rules:
             if rule.inputs & changes.keys():
                 changes.update(rule.compute({**row, **changes}))
+        if table.images:
+            images.settle(self.store, table, row[table.primary_id], changes, self.clock)
         with self._keys_enforced(table):
             self.store.update(
                 table, row[table.primary_id], changes, caller.user_id, now

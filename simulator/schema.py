@@ -7,6 +7,8 @@ A new table is data: an entry under ``tables`` with its columns, and one entry u
   ``write`` ("CU" when absent: settable on Create and on Update), ``required``,
   ``max_length``, ``min``/``max``/``precision``, ``format``/``behavior`` of dates,
   ``auto_number`` (prefix of the number the server gives when none is given),
+  ``full_image`` (an image is kept in full besides its thumbnail; ``max_length`` of
+  files and images is in kilobytes),
   ``options`` (``[value, label]``, for State ``[value, label, default status]``, for
   Status ``[value, label, state]``), ``translations`` (value -> language -> label of the
   options in other languages than English), ``global_options`` (the name of the option
@@ -63,6 +65,7 @@ class Column:
     targets: tuple[str, ...]
     auto_number: str
     global_options: str
+    full_image: bool
     custom: bool
 
     @property
@@ -125,11 +128,14 @@ class Table:
     def restore_switches(self) -> None:
         self.change_tracking, self.optimistic_concurrency = self.declared_switches
 
+    @cached_property
+    def images(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.file_columns if column.type == "Image")
+
     @property
     def primary_image(self) -> str | None:
         """The image that stands for a row: the first of the table's."""
-        images = (column.name for column in self.file_columns if column.type == "Image")
-        return next(images, None)
+        return self.images[0].name if self.images else None
 
     @property
     def money_columns(self) -> list[Column]:
@@ -293,5 +299,6 @@ def _column(table: str, name: str, entry: dict) -> Column:
         targets=tuple(entry.get("targets", ())),
         auto_number=entry.get("auto_number", ""),
         global_options=entry.get("global_options", ""),
+        full_image=entry.get("full_image", False),
         custom=entry.get("custom", False),
     )

@@ -16,7 +16,7 @@ from datetime import date, datetime, time, timezone, tzinfo
 from decimal import Decimal
 from typing import Any
 
-from .transform import Html, Rule, Same, Untranslatable, _
+from .transform import Html, Image, Rule, Same, Untranslatable, _
 from .values import canonical
 
 NUMBERS = frozenset({"integer", "decimal", "money", "float"})
@@ -62,6 +62,8 @@ def conversion(odoo: Kind, dataverse: Kind, zone: tzinfo = timezone.utc) -> Rule
         return Plain(odoo) if there == "text" else Guid()
     if here == there == "boolean":
         return Same()
+    if here == there == "image":
+        return Image()
     return None
 
 

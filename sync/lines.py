@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .transform import Rule, Same, Untranslatable
 from .values import is_empty
@@ -23,6 +23,9 @@ from .words import (
     Side,
     targets,
 )
+
+if TYPE_CHECKING:
+    from .base import Base
 
 #: one record on both sides: {"odoo": {field: value}, "dataverse": {column: value}}
 Rows = Mapping[Side, Mapping[str, Any]]
@@ -108,13 +111,18 @@ class Line:
             and not (self.never_empties and is_empty(value))
         }
 
-    def agrees(self, rows: Rows, direction: Direction) -> bool:
+    def agrees(
+        self, rows: Rows, direction: Direction, base: Base | None = None
+    ) -> bool:
         """Whether both sides say the same, seen in either side's terms.
 
         Either, because a rule may lose something on its way: a name that joins to the
         same text agrees however Dataverse splits it, an option that two Odoo values
-        share agrees with both.
+        share agrees with both. Where values cannot be compared across the sides, `base`
+        says what they were when both agreed.
         """
+        if not self.rule.comparable:
+            return self._rests(rows, base)
         sides = targets(direction)
         if self.fill_only:
             return all(self._reproduces(side, rows) for side in sides)
@@ -122,6 +130,16 @@ class Line:
             sides = SIDES
         judge = all if self.rule.of_the_row else any
         return judge(self._reproduces(side, rows) for side in sides)
+
+    def _rests(self, rows: Rows, base: Base | None) -> bool:
+        """Whether both sides are empty, or as they were when they agreed."""
+        named = [(side, name) for side in SIDES for name in self.names(side)]
+        if all(is_empty(rows[side][name]) for side, name in named):
+            return True
+        return base is not None and all(
+            name in base.side(side) and base.side(side)[name] == rows[side][name]
+            for side, name in named
+        )
 
     def _reproduces(self, side: Side, rows: Rows) -> bool:
         try:
@@ -192,11 +210,24 @@ class Group:
             if not ((line.fill_only or line.never_empties) and is_empty(value))
         }
 
-    def agrees(self, rows: Rows, direction: Direction) -> bool:
-        """Whether both sides say the same in every line."""
-        return all(line.agrees(rows, direction) for line in self.lines)
+    @property
+    def comparable(self) -> bool:
+        """Whether the values alone tell that both sides say the same."""
+        return all(line.rule.comparable for line in self.lines)
 
-    def changes(self, target: Side, rows: Rows, direction: Direction) -> dict[str, Any]:
+    def agrees(
+        self, rows: Rows, direction: Direction, base: Base | None = None
+    ) -> bool:
+        """Whether both sides say the same in every line."""
+        return all(line.agrees(rows, direction, base) for line in self.lines)
+
+    def changes(
+        self,
+        target: Side,
+        rows: Rows,
+        direction: Direction,
+        base: Base | None = None,
+    ) -> dict[str, Any]:
         """{name: value} that really has to be written to `target`.
 
         Lines that agree are left alone even where the translation would look different.
@@ -204,7 +235,7 @@ class Group:
         """
         result: dict[str, Any] = {}
         for line in self.lines:
-            if not line.agrees(rows, direction):
+            if not line.agrees(rows, direction, base):
                 result.update(line.changes(target, rows))
         return result
 

@@ -327,19 +327,20 @@ class FieldPlan:
     _rows: Rows = field(default_factory=dict, repr=False)
     _agreed: list[tuple[Group, FieldBase]] = field(default_factory=list, repr=False)
 
-    def hold_back(self, columns: Collection[str]) -> None:
-        """Do not push these columns after all, nor what travels with them.
+    def hold_back(self, names: Collection[str], target: Side = DATAVERSE) -> None:
+        """Do not write these names of `target` after all, nor what travels with them.
 
         Their groups keep their old base, so that the change is still one.
         """
+        written = self.push if target == DATAVERSE else self.pull
         held = [
             group
             for group, agreed in self._agreed
-            if agreed == "pushed" and set(group.columns) & set(columns)
+            if agreed == _WRITE[target][1] and set(group.names(target)) & set(names)
         ]
         for group in held:
-            for column in group.columns:
-                self.push.pop(column, None)
+            for name in group.names(target):
+                written.pop(name, None)
         self._agreed = [pair for pair in self._agreed if pair[0] not in held]
 
     def base_after(
@@ -409,7 +410,7 @@ def plan_fields(
         }
         if known and not any(changed.values()) and not prefer:
             continue
-        equal = group.agrees(rows, way)
+        equal = group.agrees(rows, way, base)
         if prefer and not equal:
             decision = _decide_preferred(changed, way, prefer)
         elif known or equal:
@@ -422,7 +423,7 @@ def plan_fields(
                 drift_policy,
             )
         else:
-            decision = _decide_first(changed, way, initial_policy)
+            decision = _decide_first(changed, way, initial_policy, group.comparable)
         _add(plan, group, way, decision, base if known else None)
     return plan
 
@@ -471,9 +472,15 @@ def differing(
 
 
 def _decide_first(
-    filled: Mapping[Side, bool], direction: Direction, initial_policy: Policy
+    filled: Mapping[Side, bool],
+    direction: Direction,
+    initial_policy: Policy,
+    comparable: bool,
 ) -> FieldDecision:
-    """A group that differs and has no base: nobody knows which side is newer."""
+    """A group that differs and has no base: nobody knows which side is newer.
+
+    Nor whether it differs at all, if it is not `comparable`: that is no conflict.
+    """
     for target in targets(direction):
         if not filled[target]:
             return _write(target, f"empty in {TITLE[target]}: filled")
@@ -482,6 +489,9 @@ def _decide_first(
         reason = f"first synchronization: {TITLE[OTHER[target]]} is the source"
         return _write(target, reason, target)
     source = winner(initial_policy)
+    if source is None and not comparable:
+        reason = "first synchronization, both filled: kept until one changes"
+        return FieldDecision("none", "observed", reason)
     if source is None:
         reason = "first synchronization, both filled: a person decides"
         return FieldDecision("conflict", "keep", reason)
@@ -515,7 +525,7 @@ def _add(
     rows = plan._rows
     if decision.action in ("push", "pull"):
         target = DATAVERSE if decision.action == "push" else ODOO
-        _add_write(plan, group, direction, decision, target)
+        _add_write(plan, group, direction, decision, target, base)
         return
     if decision.base == "observed":
         plan._agreed.append((group, "observed"))
@@ -536,9 +546,10 @@ def _add_write(
     direction: Direction,
     decision: FieldDecision,
     target: Side,
+    base: Base | None,
 ) -> None:
     try:
-        changes = group.changes(target, plan._rows, direction)
+        changes = group.changes(target, plan._rows, direction, base)
     except Untranslatable as problem:
         plan.problems.append(_problem(group, problem))
         plan.reasons[group.key] = f"{decision.reason}, but {problem.sentence}"

@@ -52,12 +52,16 @@ class Rule:
     `of_the_pair`: what is written depends on what is there, such as the currency that
     an amount is in. Both methods then get the row they write to as third argument,
     None for a new one.
+    `comparable`: one side's value says whether the other's is the same. Where it does
+    not (an image is known by a hash on one side, by a time on the other), both agree
+    as long as neither has changed since they did.
     `beside`: more fields of the Odoo record that belong to the line.
     """
 
     one_way = False
     of_the_row = False
     of_the_pair = False
+    comparable = True
     beside: tuple[str, ...] = ()
 
     def to_dataverse(self, values: tuple, row: Mapping[str, Any]) -> tuple:
@@ -85,6 +89,16 @@ class Rule:
 
 class Same(Rule):
     """The same value on both sides."""
+
+
+class Image(Rule):
+    """An image, of which each side only tells which one it is.
+
+    The value that is written is the source's own: whoever carries it out gets the image
+    that it stands for.
+    """
+
+    comparable = False
 
 
 class Constant(Rule):

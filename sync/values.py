@@ -17,6 +17,7 @@ as it is read; decisions, bases and rules only ever see this form. It survives J
 | choices            | sorted list of int                                | None       |
 | lookup             | "table(guid)" in lower case, or any opaque text   | None       |
 | guid               | lower case with hyphens                           | None       |
+| image              | a text that is another one when the image changes | None       |
 """
 
 from __future__ import annotations
@@ -275,6 +276,12 @@ def _guid(value: Any, _digits: int | None) -> str:
     return str(uuid.UUID(str(value).strip()))
 
 
+def _image(value: Any, _digits: int | None) -> str:
+    if not isinstance(value, (str, int)):
+        raise TypeError
+    return str(value)
+
+
 _READERS: dict[str, Callable[[Any, int | None], Any]] = {
     "text": _text,
     "html": _html,
@@ -288,4 +295,5 @@ _READERS: dict[str, Callable[[Any, int | None], Any]] = {
     "choices": _choices,
     "lookup": _lookup,
     "guid": _guid,
+    "image": _image,
 }

@@ -13,6 +13,7 @@ from . import test_error_digest
 from . import test_errors
 from . import test_full_sync
 from . import test_guards
+from . import test_images
 from . import test_journal
 from . import test_mapping_changes
 from . import test_mapping_sets

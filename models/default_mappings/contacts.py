@@ -31,6 +31,9 @@ REACH = [
     pair("email", "emailaddress1", rule="email"),
     pair("website", "websiteurl", rule="url"),
 ]
+# Switched on by whoever wants it: Dataverse keeps no more of it than a thumbnail unless
+# the column is told to keep images in full.
+PICTURE = pair("image_1920", "entityimage", enabled=False)
 REST = [pair("comment", "description"), pair("active", "statecode")]
 
 COMPANY = [
@@ -41,6 +44,7 @@ COMPANY = [
     *ADDRESS,
     *REACH,
     *REST,
+    PICTURE,
     owner("user_id"),
 ]
 # Money says nothing without its currency: that of the partner's price list.
@@ -114,6 +118,7 @@ CONTACT = {
             *REACH,
             *ADDRESS,
             *REST,
+            PICTURE,
             owner("user_id"),
         ],
         name=1,

@@ -30,6 +30,7 @@ PAGES = {
     "fetchxml/reference/operators": "Condition operators",
     "fetchxml/retrieve-data": "Retrieve data using FetchXML",
     "fetchxml/select-columns": "Select columns using FetchXML",
+    "image-column-data": "Use image column data",
     "optional-parameters": "Use optional parameters",
     "reference/entities/account": "Account table/entity reference",
     "reference/entities/activitypointer": "Activity table/entity reference",

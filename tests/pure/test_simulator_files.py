@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import io
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from PowerPlatform.Dataverse.client import DataverseClient
 from simulator_process import Session, create, error
 from test_simulator_sdk import client  # noqa: F401 - the fixture
@@ -21,11 +23,13 @@ _CONTENT = bytes(range(256)) * 40
 def row(api: Session) -> str:
     """The address of an account whose table has a file and an image column."""
     for kind, name in (("File", "new_Paper"), ("Image", "new_Photo")):
-        body = {
+        body: dict[str, Any] = {
             "@odata.type": f"Microsoft.Dynamics.CRM.{kind}AttributeMetadata",
             "SchemaName": name,
             "MaxSizeInKB": 20,
         }
+        if kind == "Image":
+            body["CanStoreFullImage"] = True
         path = "EntityDefinitions(LogicalName='account')/Attributes"
         assert api.post(path, json=body).status_code == 204
     return f"accounts({create(api, 'accounts', name='A')})"
@@ -149,23 +153,106 @@ def test_what_is_too_big_is_refused(api: Session, row: str) -> None:
     assert error(answer) == (400, "0x80044a02")
 
 
+def _picture(
+    size: tuple[int, int] = (300, 200), kind: str = "PNG", color: str = "red"
+) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", size, color).save(file, kind)
+    return file.getvalue()
+
+
+def _size(content: bytes) -> tuple[int, int]:
+    with Image.open(io.BytesIO(content)) as image:
+        return image.size
+
+
+def _write(api: Session, row: str, content: bytes | None) -> Any:
+    encoded = content and base64.b64encode(content).decode()
+    return api.patch(row, json={"new_photo": encoded})
+
+
 def test_an_image_is_written_with_its_row(api: Session, row: str) -> None:
-    encoded = base64.b64encode(_CONTENT).decode()
-    assert api.patch(row, json={"new_photo": encoded}).status_code == 204
-    assert api.get(row).json()["new_photo"] == encoded
-    assert api.get(f"{row}/new_photo/$value").content == _CONTENT
+    """What is read with the row is a thumbnail."""
+    assert _write(api, row, _picture()).status_code == 204
+    read = api.get(f"{row}?$select=new_photo").json()
+    assert _size(base64.b64decode(read["new_photo"])) == (144, 144)
+    assert _size(api.get(f"{row}/new_photo/$value").content) == (144, 144)
+    full = api.get(f"{row}/new_photo/$value?size=full")
+    assert full.content == _picture()
     answer = api.patch(row, json={"new_photo": "no base64"})
     assert error(answer) == (400, "0x80048d19")
 
 
+@pytest.mark.parametrize(
+    ("before", "after"), [((300, 428), 144), ((91, 130), 91), ((100, 200), 144)]
+)
+def test_thumbnails_are_square(
+    api: Session, row: str, before: tuple[int, int], after: int
+) -> None:
+    _write(api, row, _picture(before))
+    assert _size(api.get(f"{row}/new_photo/$value").content) == (after, after)
+
+
+def test_an_image_changes_its_companions(api: Session, row: str) -> None:
+    companions = "new_photoid,new_photo_timestamp,new_photo_url"
+
+    def read() -> list[Any]:
+        found = api.get(f"{row}?$select={companions}").json()
+        return [found[name] for name in companions.split(",")]
+
+    assert read() == [None, None, None]
+    _write(api, row, _picture())
+    image_id, stamp, url = read()
+    assert f"Id={image_id}" in url and f"Timestamp={stamp}" in url
+    assert api.patch(row, json={"name": "B"}).status_code == 204
+    assert read() == [image_id, stamp, url]
+    _write(api, row, _picture())
+    assert read()[1] > stamp
+    _write(api, row, None)
+    assert read() == [None, None, None]
+    assert api.get(f"{row}/new_photo/$value").status_code == 204
+    assert api.get(f"{row}/new_photo/$value?size=full").status_code == 204
+
+
+def test_an_image_without_full_size_is_only_a_thumbnail(api: Session) -> None:
+    row = f"accounts({create(api, 'accounts', name='A')})"
+    encoded = base64.b64encode(_picture()).decode()
+    assert api.patch(row, json={"entityimage": encoded}).status_code == 204
+    assert api.get(f"{row}/entityimage/$value?size=full").status_code == 204
+    assert _size(api.get(f"{row}/entityimage/$value").content) == (144, 144)
+
+
+def test_what_is_no_image_is_refused(api: Session, row: str) -> None:
+    drawing = b'<svg xmlns="http://www.w3.org/2000/svg"/>'
+    for content in (_CONTENT, drawing, _picture()[:60], _picture(kind="WEBP")):
+        assert error(_write(api, row, content)) == (400, "0x80072553")
+
+
+def test_an_image_that_is_too_big_is_refused(api: Session, row: str) -> None:
+    large = _picture(kind="BMP", size=(80, 80)).ljust(20_480, b"\0")
+    assert _write(api, row, large).status_code == 204
+    answer = _write(api, row, large + b"\0")
+    assert error(answer) == (400, "0x80072553")
+    assert "File size is too big" in answer.text
+
+
+def test_only_the_primary_image_comes_with_a_new_row(api: Session, row: str) -> None:
+    encoded = base64.b64encode(_picture()).decode()
+    body = {"name": "B", "new_photo": encoded}
+    assert error(api.post("accounts", json=body)) == (400, "0x80090487")
+    row_id = create(api, "accounts", name="B", entityimage=encoded)
+    assert api.get(f"accounts({row_id})/entityimage/$value").status_code == 200
+
+
 def test_an_image_is_uploaded_like_a_file(api: Session, row: str) -> None:
     headers = {**_BYTES, "x-ms-file-name": "photo.png"}
-    answer = api.patch(f"{row}/new_photo", data=_CONTENT, headers=headers)
+    answer = api.patch(f"{row}/new_photo", data=_picture(), headers=headers)
     assert answer.status_code == 204
     read = api.get(row).json()
-    assert base64.b64decode(read["new_photo"]) == _CONTENT
     assert read["new_photoid"] and read["new_photo_url"]
-    assert api.get(f"{row}/new_photo/$value").content == _CONTENT
+    assert api.get(f"{row}/new_photo/$value?size=full").content == _picture()
+    assert api.delete(f"{row}/new_photo").status_code == 204
+    assert api.get(row).json()["new_photoid"] is None
 
 
 def test_who_may_not_write_the_row_may_not_write_its_file(

@@ -72,7 +72,7 @@ ALLOWED = {
 }
 PRIMITIVES = set(
     "Edm.String Edm.Guid Edm.Int32 Edm.Int64 Edm.Boolean Edm.Decimal Edm.Double "
-    "Edm.Date Edm.DateTimeOffset".split()
+    "Edm.Date Edm.DateTimeOffset Edm.Binary".split()
 )
 
 
