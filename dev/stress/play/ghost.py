@@ -69,7 +69,8 @@ class Ghost:
         self.unmapped: set[str] = set()  # fields that once took no part
         self.field_of: dict[str, str] = {}
         self.kin: dict[str, frozenset[str]] = {}  # of births that were merged
-        self.merged_away: set[str] = set()  # births that ended in Odoo by a merge
+        # Births that ended in Odoo by a merge, and the record that took them in.
+        self.merged_away: dict[str, Any] = {}
         self.merged_rows: set[str] = set()  # GUIDs that rest in Dataverse for one
         # Tokens of an address, and the births that share it in Odoo.
         self.sharing: defaultdict[str, set[str]] = defaultdict(set)
@@ -152,7 +153,10 @@ class Ghost:
         if side == ODOO:
             # Odoo deletes the record; its values are gone, and whoever chose knew them.
             self.seen_over |= set(loser.values.values())
-            self.merged_away.add(loser.birth)
+            self.merged_away[loser.birth] = loser.key
+            for birth, taker in self.merged_away.items():
+                if taker == loser.key:
+                    self.merged_away[birth] = winner.key
             if winner.active != after.active:
                 self.toggled(side, winner)
         else:
@@ -252,14 +256,18 @@ class Ghost:
     def _check_duplicates(self, side: str, cards: dict[Any, Card]) -> None:
         there = Counter(self._kin(card.birth) for card in cards.values() if card.birth)
         for kin, number in there.items():
-            ended = kin & self.merged_away if side == ODOO else ()
+            ended = kin & self.merged_away.keys() if side == ODOO else ()
             if number > len(kin) - len(ended):
                 raise Broken(f"I3 {side} has more than one of {sorted(kin)}")
 
     def _check_merged(self, cards: dict[str, dict[Any, Card]]) -> None:
-        """What was merged into another record does not come back."""
+        """What was merged into another record does not come back.
+
+        Only the record that took it in may be called so: where the row is the one of
+        the other, and its description wins.
+        """
         for card in cards[ODOO].values():
-            if card.birth in self.merged_away:
+            if self.merged_away.get(card.birth, card.key) != card.key:
                 raise Broken(f"I4 {card} was merged away in Odoo and is there again")
         for key in self.merged_rows & cards[DATAVERSE].keys():
             if cards[DATAVERSE][key].active:

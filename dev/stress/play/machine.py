@@ -34,7 +34,7 @@ _KINDS = [
     *("write_group", "write_group", "write_same", "write_and_revert"),
     *("empty", "write_sql"),
     *("archive", "delete", "delete_sql", "move", "leave_filter", "restore"),
-    *("move", "merge"),
+    *("move", *("merge",) * 3),
 ]
 _NUMBERS = st.integers(0, 7)
 DEEDS = st.builds(
