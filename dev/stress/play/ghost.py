@@ -72,6 +72,7 @@ class Ghost:
         # Births that ended in Odoo by a merge, and the record that took them in.
         self.merged_away: dict[str, Any] = {}
         self.merged_rows: set[str] = set()  # GUIDs that rest in Dataverse for one
+        self.merged_there: set[str] = set()  # births whose rows were merged
         # Tokens of an address, and the births that share it in Odoo.
         self.sharing: defaultdict[str, set[str]] = defaultdict(set)
         self.unseen: set[tuple[str, str]] = set()
@@ -162,6 +163,7 @@ class Ghost:
         else:
             # The row only rests, with all its values.
             self.merged_rows.add(loser.key)
+            self.merged_there |= {loser.birth, winner.birth}
         self.seen_over -= chosen
         for birth in kin:
             self.touched(side, birth)
@@ -199,6 +201,9 @@ class Ghost:
         """Somebody looked at both sides of a conflict and chose one of them."""
         for card in cards:
             self.seen_over |= set(card.values.values())
+            if card.key in self.merged_rows:
+                # It rests, and so may what is coupled to it.
+                self.archived.add((DATAVERSE, card.birth))
         # What was chosen must stay, but which side wins field by field is checked by
         # the comparison of both sides.
 
@@ -264,9 +269,12 @@ class Ghost:
         """What was merged into another record does not come back.
 
         Only the record that took it in may be called so: where the row is the one of
-        the other, and its description wins.
+        the other, and its description wins. Where rows of the kin were merged as well,
+        any of its records may follow to that row: these are only counted.
         """
         for card in cards[ODOO].values():
+            if self._kin(card.birth) & self.merged_there:
+                continue
             if self.merged_away.get(card.birth, card.key) != card.key:
                 raise Broken(f"I4 {card} was merged away in Odoo and is there again")
         for key in self.merged_rows & cards[DATAVERSE].keys():
@@ -328,7 +336,8 @@ class Ghost:
         with self.world.cursor() as cr:
             cr.execute(
                 "SELECT m.integration_table, c.external_id, c.base, c.etag, c.state,"
-                " substring(p.delta_link from 'deltatoken=(\\d+)'), EXISTS ("
+                " substring(p.delta_link from 'deltatoken=(\\d+)'), p.columns,"
+                " c.res_id, EXISTS ("
                 "   SELECT FROM integration_inbox i WHERE i.mapping_id = m.id"
                 "   AND i.external_id = c.external_id)"
                 " FROM integration_coupling c"
@@ -338,7 +347,7 @@ class Ghost:
             )
             rows = cr.fetchall()
         settings = self._settings()
-        for table, guid, base, etag, state, position, waits in rows:
+        for table, guid, base, etag, state, position, read, res_id, waits in rows:
             agreed = base.get("dataverse") or {}
             for side, names in (
                 (base.get("odoo") or {}, COLUMNS[table]),
@@ -354,8 +363,11 @@ class Ghost:
             for field, column in COLUMNS[table].items():
                 if column not in agreed or version > int(position):
                     continue
-                if field not in settings[table]:
-                    continue  # it takes no part now, and is asked for when it does
+                if field not in settings[table] or column not in read.split(","):
+                    continue  # it takes no part yet, and is asked for when it does
+                record = cards[ODOO].get(res_id)
+                if field in ADDRESS and record and record.parent:
+                    continue  # in Odoo it is that of the company above
                 if token(agreed[column]) != card.values[field]:
                     raise Broken(
                         f"I11 {field} of {card} is not as agreed ({agreed[column]}),"
