@@ -259,8 +259,11 @@ class Ghost:
         self._check_secrets()
 
     def _check_duplicates(self, side: str, cards: dict[Any, Card]) -> None:
-        there = Counter(self._kin(card.birth) for card in cards.values() if card.birth)
-        for kin, number in there.items():
+        # A company that is none any more, but stands below one, is a contact too.
+        there = Counter(
+            (self._kin(card.birth), card.table) for card in cards.values() if card.birth
+        )
+        for (kin, _table), number in there.items():
             ended = kin & self.merged_away.keys() if side == ODOO else ()
             if number > len(kin) - len(ended):
                 raise Broken(f"I3 {side} has more than one of {sorted(kin)}")

@@ -268,6 +268,8 @@ class People:
         """
         companies = [c.key for c in cards if c.table == "account"] + [None]
         company = companies[deed.other % len(companies)]
+        if company and card.table == "account" and not card.inside:
+            return "would be a contact of the company above"
         if deed.side == ODOO:
             self._write_odoo(card.key, {"parent_id": company or False})
         else:
@@ -333,6 +335,8 @@ class People:
         """A company that is none any more leaves the mapping, or comes back."""
         if deed.side == DATAVERSE or card.table != "account":
             return "takes part by itself"
+        if card.parent:
+            return "would be a contact of the company above"
         self._write_odoo(card.key, {"is_company": not card.inside})
         self.ghost.touched(ODOO, card.birth)
         return "outside" if card.inside else "inside"
