@@ -226,6 +226,10 @@ class IntegrationPlan(models.AbstractModel):
         records = self.env["integration.engine.records"]
         skipped = records._skipped_fields(session, item.odoo) if item.odoo else ()
         item.groups = session.schema.without(skipped)
+        if skipped:
+            base = self._follow_odoo(session, base, item.odoo)
+            if base.to_dict() != item.coupling.base:
+                item.coupling.base = base.to_dict()
         if item.odoo is None:
             # Which fields took part is known from the base alone.
             item.groups = tuple(g for g in item.groups if base.knows(g))
@@ -347,6 +351,7 @@ class IntegrationPlan(models.AbstractModel):
             initial_policy=session.initial_policy,
             prefer=item.prefer,
         )
+        self._heed_skipped(session, item, base)
         self._report_problems(session, item, item.plan.problems)
         for drift in item.plan.drift:
             self._fail(
@@ -375,6 +380,43 @@ class IntegrationPlan(models.AbstractModel):
                     ),
                 ),
             )
+
+    @api.model
+    def _heed_skipped(self, session, item, base):
+        """Writing one field may decide whether others take part, such as the address
+        of a company that comes below another one, or leaves it."""
+        if not item.plan.pull:
+            return
+        after = self.env["integration.engine.records"]._skipped_fields(
+            session, {**item.odoo, **item.plan.pull}
+        )
+        remaining = session.schema.without(after)
+        item.plan.give_up([g for g in item.groups if g not in remaining], base)
+        freed = [
+            group
+            for group in remaining
+            if group not in item.groups
+            and group.direction != "to_integration"
+            and base.knows(group)
+        ]
+        if freed:
+            # What Odoo holds is not its own: the row's is to be read, and counts.
+            for group in freed:
+                base = base.merge(group, item.odoo, dict.fromkeys(group.columns))
+            item.coupling.base = base.to_dict()
+            self.env["integration.inbox"]._put_hints(
+                session.mapping, external_ids=[item.external_id]
+            )
+
+    @api.model
+    def _follow_odoo(self, session, base, odoo):
+        """A base in which Odoo's values that take no part are nobody's change."""
+        skipped = self.env["integration.engine.records"]._skipped_fields(session, odoo)
+        taking_part = session.schema.without(skipped)
+        for group in session.schema.groups:
+            if group not in taking_part and base.knows(group):
+                base = base.merge(group, odoo, base.dataverse)
+        return base
 
     # -- saying what is wrong ---------------------------------------------------------
 

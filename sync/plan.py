@@ -343,6 +343,29 @@ class FieldPlan:
                 written.pop(name, None)
         self._agreed = [pair for pair in self._agreed if pair[0] not in held]
 
+    def give_up(self, groups: Iterable[Group], base: Base) -> None:
+        """Do not pull these groups: Odoo fills them itself with what is pulled besides.
+
+        What a person wrote there in Odoo, and the plan does not push, is a loser.
+        """
+        sent = {group.key for group, agreed in self._agreed if agreed == "pushed"}
+        lost = {loser.group for loser in self.losers if loser.side == ODOO}
+        odoo = self._rows[ODOO]
+        for group in groups:
+            for name in group.fields:
+                self.pull.pop(name, None)
+            self._agreed = [pair for pair in self._agreed if pair != (group, "pulled")]
+            unseen = (
+                base.changed(group, ODOO, odoo)
+                if base.knows(group)
+                else not group.is_empty(ODOO, odoo)
+            )
+            if unseen and group.key not in sent | lost:
+                value = {name: odoo[name] for name in group.fields}
+                self.losers.append(
+                    Loser(group.key, ODOO, value, dict.fromkeys(group.fields))
+                )
+
     def base_after(
         self,
         base: Base | None,

@@ -51,6 +51,69 @@ class TestPartner(DataverseCase):
         )
         self.assertQuiet()
 
+    def group(self, **columns):
+        """A company that comes below another one in Dataverse, in one write."""
+        partner, row = self.pair("Below", address1_city="Aarhus")
+        above, row_above = self.pair("Above", **columns)
+        self.person.write(
+            "account",
+            row,
+            parentaccountid=f"account({row_above})",
+            address1_city="Vejle",
+        )
+        return partner, row, above, row_above
+
+    def test_a_company_takes_nothing_along_below_another_one(self):
+        """Odoo itself would write the address of the one to the other."""
+        partner, row, above, row_above = self.group()
+        self.synchronize()
+        self.assertEqual(partner.parent_id, above)
+        self.assertFalse(above.city)
+        self.synchronize()
+        self.assertEqual(
+            self.person.read("account", row_above, "address1_city"),
+            {"address1_city": None},
+        )
+        self.assertEqual(
+            self.person.read("account", row, "address1_city"),
+            {"address1_city": "Vejle"},
+        )
+        self.assertQuiet()
+
+    def test_a_company_that_leaves_another_one_has_its_own_address_again(self):
+        partner, row, _above, _row_above = self.group(address1_city="Odense")
+        self.synchronize()
+        self.assertEqual(partner.city, "Odense")
+        self.person.write("account", row, parentaccountid=None)
+        self.synchronize()
+        self.assertFalse(partner.parent_id)
+        self.assertEqual(partner.city, "Vejle")
+        self.assertEqual(
+            self.person.read("account", row, "address1_city"),
+            {"address1_city": "Vejle"},
+        )
+        self.assertQuiet()
+
+    def test_the_address_of_the_company_above_is_not_sent_for_one_that_left(self):
+        partner, row, _above, _row_above = self.group(address1_city="Odense")
+        self.synchronize()
+        partner.parent_id = False
+        self.synchronize()
+        self.assertEqual(
+            self.person.read("account", row, "parentaccountid", "address1_city"),
+            {"parentaccountid": None, "address1_city": "Vejle"},
+        )
+        self.assertQuiet()
+
+    def test_an_address_that_was_not_sent_is_logged_before_it_is_replaced(self):
+        self.customers.direction = "from_integration"
+        partner, _row, _above, _row_above = self.group(address1_city="Odense")
+        partner.city = "Ribe"
+        self.synchronize()
+        self.assertEqual(partner.city, "Odense")
+        logged = self.env["integration.conflict"].search([]).mapped("odoo_value")
+        self.assertIn("Ribe", str(logged))
+
     def test_a_contact_with_an_address_of_its_own(self):
         company, person, contact = self.contact(address1_city="Aarhus")
         person.write({"type": "other", "city": False})

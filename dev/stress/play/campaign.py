@@ -33,6 +33,11 @@ BROKEN = {
         "_forget_own",
         lambda self, *_: self.env.cr.execute("DELETE FROM integration_journal"),
     ),
+    "a merge counts as a deletion": (
+        "integration.coupling",
+        "_follow_merge",
+        lambda *_: None,
+    ),
     "deletes are not remembered": (
         "integration.tombstone",
         "_bury",

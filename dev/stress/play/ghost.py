@@ -14,6 +14,7 @@ bounded traffic; I14 no harm to users; I20 secrecy.
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from typing import Any
 
 from .world import (
@@ -46,6 +47,11 @@ class Ghost:
     be anywhere; `deleted`, `archived`: `(side, birth)` of what people deleted or
     archived; `removals`: all that was ever deleted; `excused`: what may come back,
     as its deleter had not seen everything.
+
+    What was merged is one thing that was born several times: its kin. Which of its
+    records is coupled to which of its rows depends on what was coupled before, which
+    the ghost does not ask; so each of them may hold what was written in any of them.
+    There may be as many as people left, and none more.
     """
 
     def __init__(self, world: World) -> None:
@@ -62,10 +68,13 @@ class Ghost:
         self.put_back: set[str] = set()  # births of which something was undone
         self.unmapped: set[str] = set()  # fields that once took no part
         self.field_of: dict[str, str] = {}
-        self.merged: set[str] = set()
-        # Companies that somebody joined in Odoo, which may then give them the address
-        # that whoever joins brings (`_fields_sync`).
-        self.joined: set[str] = set()
+        self.kin: dict[str, frozenset[str]] = {}  # of births that were merged
+        # Births that ended in Odoo by a merge, and the record that took them in.
+        self.merged_away: dict[str, Any] = {}
+        self.merged_rows: set[str] = set()  # GUIDs that rest in Dataverse for one
+        self.merged_there: set[str] = set()  # births whose rows were merged
+        # Tokens of an address, and the births that share it in Odoo.
+        self.sharing: defaultdict[str, set[str]] = defaultdict(set)
         self.unseen: set[tuple[str, str]] = set()
         self.deletion_policies: set[str] = set()
         self.user_keys: set[tuple[str, Any]] = set()
@@ -102,6 +111,7 @@ class Ghost:
     def toggled(self, side: str, card: Card) -> None:
         """Somebody archived a record, or took it out of the archive."""
         self.archived.add((side, card.birth))
+        self.merged_rows.discard(card.key)
         self.user_keys.add((side, card.key))
         self.touched(side, card.birth)
 
@@ -114,11 +124,11 @@ class Ghost:
         living = {
             value
             for value, birth in self.written.items()
-            if birth == card.birth and value not in self.seen_over
+            if birth in self._kin(card.birth) and value not in self.seen_over
         }
         # A write whose answer was lost looks like somebody else's: so either side.
         unseen = {birth for _side, birth in self.unseen}
-        if living - visible or card.birth in unseen:
+        if living - visible or self._kin(card.birth) & unseen:
             self.excused.add((side, card.birth))
         self.seen_over |= visible
 
@@ -128,12 +138,55 @@ class Ghost:
         self.excused.add((OTHER[side], birth))
         self._wrote(side, birth, values)
 
+    def merged(self, side: str, loser: Card, winner: Card, after: Card) -> None:
+        """Somebody looked at two records and made them one.
+
+        :param after: what became of the winner
+        """
+        kin = self._kin(loser.birth) | self._kin(winner.birth)
+        self.kin |= dict.fromkeys(kin, kin)
+        for old, new in zip(winner.values.values(), after.values.values(), strict=True):
+            if old != new:
+                self.seen_over.add(old)
+        chosen = set(after.values.values()) - {""}
+        self.origin |= dict.fromkeys(chosen - set(winner.values.values()), side)
+        self.user_keys |= {(side, loser.key), (side, winner.key)}
+        if side == ODOO:
+            # Odoo deletes the record; its values are gone, and whoever chose knew them.
+            self.seen_over |= set(loser.values.values())
+            self.merged_away[loser.birth] = loser.key
+            for birth, taker in self.merged_away.items():
+                if taker == loser.key:
+                    self.merged_away[birth] = winner.key
+            if winner.active != after.active:
+                self.toggled(side, winner)
+        else:
+            # The row only rests, with all its values.
+            self.merged_rows.add(loser.key)
+            self.merged_there |= {loser.birth, winner.birth}
+        self.seen_over -= chosen
+        for birth in kin:
+            self.touched(side, birth)
+
+    def _kin(self, birth: str) -> frozenset[str]:
+        return self.kin.get(birth) or frozenset({birth})
+
+    def spread(self, side: str, before: Card, after: Card) -> None:
+        """Somebody changed a record by what they did to another one."""
+        for field in ADDRESS & before.values.keys():
+            old, new = before.values[field], after.values[field]
+            if old != new:
+                self.seen_over.add(old)
+                self.sharing[new].add(before.birth)
+        self.touched(side, before.birth)
+
     def undone(self, cards: list[Card], births: set[str], tokens: set[str]) -> None:
         """Somebody puts back what a run wrote.
 
         :param cards: what may be archived by it
         :param tokens: what may vanish by it
         """
+        births = births.union(*map(self._kin, births))
         self.seen_over |= tokens
         self.put_back |= births
         for side in OTHER:
@@ -148,6 +201,9 @@ class Ghost:
         """Somebody looked at both sides of a conflict and chose one of them."""
         for card in cards:
             self.seen_over |= set(card.values.values())
+            if card.key in self.merged_rows:
+                # It rests, and so may what is coupled to it.
+                self.archived.add((DATAVERSE, card.birth))
         # What was chosen must stay, but which side wins field by field is checked by
         # the comparison of both sides.
 
@@ -180,6 +236,11 @@ class Ghost:
         sides = {side: self.world.cards(side) for side in OTHER}
         for cards in sides.values():
             self.born |= {key: card.birth for key, card in cards.items()}
+        for card in sides[ODOO].values():
+            above = sides[ODOO].get(card.parent)
+            for field in ADDRESS & card.values.keys():
+                if above and card.values[field] == above.values.get(field):
+                    self.sharing[card.values[field]].add(card.birth)
         return sides
 
     def check_step(self, before: dict[str, dict[Any, Card]]) -> None:
@@ -192,15 +253,36 @@ class Ghost:
             self._check_duplicates(side, cards)
             self._check_inventions(side, cards)
             self._check_vanished(side, before[side], cards)
+        self._check_merged(after)
         self._check_couplings(after)
         self._check_bases(after)
         self._check_secrets()
 
     def _check_duplicates(self, side: str, cards: dict[Any, Card]) -> None:
-        births = [card.birth for card in cards.values() if card.birth]
-        twins = {birth for birth in births if births.count(birth) > 1}
-        if twins:
-            raise Broken(f"I3 {side} has more than one of {sorted(twins)}")
+        # A company that is none any more, but stands below one, is a contact too.
+        there = Counter(
+            (self._kin(card.birth), card.table) for card in cards.values() if card.birth
+        )
+        for (kin, _table), number in there.items():
+            ended = kin & self.merged_away.keys() if side == ODOO else ()
+            if number > len(kin) - len(ended):
+                raise Broken(f"I3 {side} has more than one of {sorted(kin)}")
+
+    def _check_merged(self, cards: dict[str, dict[Any, Card]]) -> None:
+        """What was merged into another record does not come back.
+
+        Only the record that took it in may be called so: where the row is the one of
+        the other, and its description wins. Where rows of the kin were merged as well,
+        any of its records may follow to that row: these are only counted.
+        """
+        for card in cards[ODOO].values():
+            if self._kin(card.birth) & self.merged_there:
+                continue
+            if self.merged_away.get(card.birth, card.key) != card.key:
+                raise Broken(f"I4 {card} was merged away in Odoo and is there again")
+        for key in self.merged_rows & cards[DATAVERSE].keys():
+            if cards[DATAVERSE][key].active:
+                raise Broken(f"I4 {cards[DATAVERSE][key]} was merged and is in use")
 
     def _check_inventions(self, side: str, cards: dict[Any, Card]) -> None:
         for card in cards.values():
@@ -209,12 +291,12 @@ class Ghost:
                 raise Broken(f"I2 {side} holds {invented or card} that nobody wrote")
             foreign = {
                 value
-                for name, value in card.values.items()
+                for value in card.values.values()
                 if value
-                and self.written[value] != card.birth
-                and not (name in ADDRESS and card.birth in self.joined)
+                and self.written[value] not in self._kin(card.birth)
+                and card.birth not in self.sharing[value]
             }
-            if foreign and card.birth not in self.merged:
+            if foreign:
                 raise Broken(f"I2 {side}: {card} holds {foreign} of another record")
 
     def _check_vanished(
@@ -223,23 +305,23 @@ class Ghost:
         for key, card in before.items():
             if (side, key) in self.user_keys:
                 continue
-            source = (OTHER[side], card.birth)
+            sources = {(OTHER[side], birth) for birth in self._kin(card.birth)}
             if key not in after:
-                if source not in self.removals or (
+                if not sources & self.removals or (
                     "delete" not in self.deletion_policies
                 ):
                     raise Broken(f"I5 {card} in {side} was deleted, and by nobody")
             elif card.active and not after[key].active:
-                removed = source in self.removals and (
+                removed = sources & self.removals and (
                     "deactivate" in self.deletion_policies
                 )
-                if not removed and source not in self.archived:
+                if not removed and not sources & self.archived:
                     raise Broken(f"I5 {card} in {side} was archived, and by nobody")
 
     def _check_couplings(self, cards: dict[str, dict[Any, Card]]) -> None:
         for _table, res_id, guid, _state in self._couplings():
             odoo, row = cards[ODOO].get(res_id), cards[DATAVERSE].get(guid)
-            if odoo and row and odoo.birth != row.birth and not self.merged:
+            if odoo and row and odoo.birth not in self._kin(row.birth):
                 raise Broken(f"I3 coupled, but not the same: {odoo} and {row}")
 
     def _couplings(self) -> list[tuple[str, int, str, str]]:
@@ -257,7 +339,8 @@ class Ghost:
         with self.world.cursor() as cr:
             cr.execute(
                 "SELECT m.integration_table, c.external_id, c.base, c.etag, c.state,"
-                " substring(p.delta_link from 'deltatoken=(\\d+)'), EXISTS ("
+                " substring(p.delta_link from 'deltatoken=(\\d+)'), p.columns,"
+                " c.res_id, EXISTS ("
                 "   SELECT FROM integration_inbox i WHERE i.mapping_id = m.id"
                 "   AND i.external_id = c.external_id)"
                 " FROM integration_coupling c"
@@ -267,7 +350,7 @@ class Ghost:
             )
             rows = cr.fetchall()
         settings = self._settings()
-        for table, guid, base, etag, state, position, waits in rows:
+        for table, guid, base, etag, state, position, read, res_id, waits in rows:
             agreed = base.get("dataverse") or {}
             for side, names in (
                 (base.get("odoo") or {}, COLUMNS[table]),
@@ -283,8 +366,11 @@ class Ghost:
             for field, column in COLUMNS[table].items():
                 if column not in agreed or version > int(position):
                     continue
-                if field not in settings[table]:
-                    continue  # it takes no part now, and is asked for when it does
+                if field not in settings[table] or column not in read.split(","):
+                    continue  # it takes no part yet, and is asked for when it does
+                record = cards[ODOO].get(res_id)
+                if field in ADDRESS and record and record.parent:
+                    continue  # in Odoo it is that of the company above
                 if token(agreed[column]) != card.values[field]:
                     raise Broken(
                         f"I11 {field} of {card} is not as agreed ({agreed[column]}),"
@@ -360,7 +446,8 @@ class Ghost:
         lost -= {
             value
             for value in lost
-            if self.written[value] in gone and self.field_of[value] in self.unmapped
+            if self._kin(self.written[value]) & gone
+            and self.field_of[value] in self.unmapped
         }
         if lost:
             named = {value: self.written[value] for value in sorted(lost)}
@@ -380,6 +467,8 @@ class Ghost:
             if odoo.birth in self.put_back:
                 continue  # what was put back on one side stays so, and is agreed
             for field, value in odoo.values.items():
+                if field in ADDRESS and odoo.parent:
+                    continue  # it is that of the company above
                 direction = settings[table].get(field)
                 other = row.values[field]
                 if direction is None or value == other:
@@ -393,8 +482,22 @@ class Ghost:
                     f"I6 {field} of {odoo.birth}: {value!r} in Odoo, {other!r} in"
                     f" Dataverse, and said to be in sync ({direction})"
                 )
+            self._check_parents(cards, odoo, row, settings[table])
             if odoo.active != row.active and settings[table]["*"] == "bidirectional":
                 raise Broken(f"I6 {odoo} and {row} differ in being active")
+
+    def _check_parents(
+        self,
+        cards: dict[str, dict[Any, Card]],
+        odoo: Card,
+        row: Card,
+        settings: dict[str, str],
+    ) -> None:
+        """Both stand below the same company."""
+        above = cards[ODOO].get(odoo.parent), cards[DATAVERSE].get(row.parent)
+        here, there = (self._kin(card.birth) if card else None for card in above)
+        if here != there and settings["*"] == "bidirectional":
+            raise Broken(f"I6 {odoo} and {row} stand below {above}")
 
     def _drifted(self, direction: str, value: str) -> bool:
         """Whether a value of the side that only receives is a person's own."""

@@ -34,6 +34,7 @@ _KINDS = [
     *("write_group", "write_group", "write_same", "write_and_revert"),
     *("empty", "write_sql"),
     *("archive", "delete", "delete_sql", "move", "leave_filter", "restore"),
+    *("move", *("merge",) * 3),
 ]
 _NUMBERS = st.integers(0, 7)
 DEEDS = st.builds(
@@ -83,9 +84,18 @@ class Histories(RuleBasedStateMachine):
         fault_rate=st.sampled_from(list(_MOST_FAULTS)),
         plug_ins=st.sampled_from(list(PLUG_INS)),
         import_side=st.sampled_from([None] * 14 + [ODOO, DATAVERSE]),
+        companies=st.lists(st.sampled_from([ODOO, DATAVERSE]), max_size=4),
     )
     def begin(
-        self, direction, conflict, deletion, drift, fault_rate, plug_ins, import_side
+        self,
+        direction,
+        conflict,
+        deletion,
+        drift,
+        fault_rate,
+        plug_ins,
+        import_side,
+        companies,
     ):
         """An administrator sets everything up."""
         self.fault_rate = fault_rate
@@ -108,6 +118,8 @@ class Histories(RuleBasedStateMachine):
                 for table in self.world.mapping_ids
             ),
         )
+        for side in companies:
+            self.people.do(Deed("create_company", side, 0, 0, 0))
         self.started = True
 
     # -- rules ------------------------------------------------------------------------

@@ -143,7 +143,10 @@ class People:
         if side == ODOO:
             if card.table == "contact" and "name" in texts:
                 texts["name"] = f"Ann {texts['name']}"
+            before = self.world.cards(ODOO)
             self._write_odoo(card.key, texts)
+            del before[card.key]
+            self._spread(ODOO, list(before.values()))
         else:
             columns = COLUMNS[card.table]
             vals = {columns[name]: text or None for name, text in texts.items()}
@@ -259,24 +262,81 @@ class People:
         return ", ".join(card.birth for card in before if card.key not in after)
 
     def move(self, deed: Deed, card: Card, cards: list[Card]) -> str:
-        """A contact changes to another company, or to none."""
-        if card.table != "contact":
-            return "nothing to move"
+        """A contact or a company comes below another company, or below none.
+
+        Nobody minds that companies would stand in a circle: both sides refuse it.
+        """
         companies = [c.key for c in cards if c.table == "account"] + [None]
         company = companies[deed.other % len(companies)]
+        if company and card.table == "account" and not card.inside:
+            return "would be a contact of the company above"
         if deed.side == ODOO:
-            self.ghost.joined |= {c.birth for c in cards if c.key == company}
             self._write_odoo(card.key, {"parent_id": company or False})
         else:
             target = company and f"account({company})"
             self._write_row(card, {PARENT[card.table]: target})
         self.ghost.touched(deed.side, card.birth)
+        self._spread(deed.side, cards)
         return f"to {company}"
+
+    def merge(self, deed: Deed, winner: Card, cards: list[Card]) -> str:
+        """Two records become one: the other one's values fill what is empty.
+
+        In Dynamics 365 one more value of the other one is chosen.
+        """
+        others = [c for c in cards if c.table == winner.table and c.key != winner.key]
+        if not others:
+            return "nothing to merge"
+        loser = others[deed.other % len(others)]
+        if deed.side == ODOO:
+            self.world.in_odoo(
+                lambda env: (
+                    env["base.partner.merge.automatic.wizard"]
+                    .create({})
+                    ._merge(
+                        [loser.key, winner.key], env["res.partner"].browse(winner.key)
+                    )
+                )
+            )
+        else:
+            self._merge_rows(deed, loser, winner)
+        after = self.world.cards(deed.side)
+        self.ghost.merged(deed.side, loser, winner, after[winner.key])
+        self._spread(deed.side, [c for c in cards if c.key in after])
+        return f"takes in {loser.birth}"
+
+    def _merge_rows(self, deed: Deed, loser: Card, winner: Card) -> None:
+        columns, chosen = COLUMNS[winner.table], self._field(deed, winner)
+        content = {
+            columns[field]: self._text(winner.table, field, value)
+            for field, value in loser.values.items()
+            if value and (field == chosen or not winner.values[field])
+        }
+        kind = {"@odata.type": f"Microsoft.Dynamics.CRM.{winner.table}"}
+        body = {
+            "Target": {f"{winner.table}id": winner.key, **kind},
+            "Subordinate": {f"{winner.table}id": loser.key, **kind},
+            "UpdateContent": {**content, **kind},
+            "PerformParentingChecks": False,
+        }
+        self.world.in_dataverse(
+            lambda person: person.client.request("POST", "Merge", body=body) and None
+        )
+
+    def _spread(self, side: str, before: list[Card]) -> None:
+        """What else changed by a deed: other records have another company, and Odoo
+        shares an address among a company and what is below it (`_fields_sync`)."""
+        after = self.world.cards(side)
+        for card in before:
+            if card.key in after and card != after[card.key]:
+                self.ghost.spread(side, card, after[card.key])
 
     def leave_filter(self, deed: Deed, card: Card, _cards: list[Card]) -> str:
         """A company that is none any more leaves the mapping, or comes back."""
         if deed.side == DATAVERSE or card.table != "account":
             return "takes part by itself"
+        if card.parent:
+            return "would be a contact of the company above"
         self._write_odoo(card.key, {"is_company": not card.inside})
         self.ghost.touched(ODOO, card.birth)
         return "outside" if card.inside else "inside"
