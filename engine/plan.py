@@ -15,15 +15,14 @@ class IntegrationPlan(models.AbstractModel):
     @api.model
     def _plan(self, session, items):
         """Give every item its action. What matches is coupled on the way."""
-        self._plan_free(session, [item for item in items if not item.coupling])
-        for item in items:
-            if not item.coupling:
-                continue
+        free = [item for item in items if not item.coupling]
+        coupled = self.env["integration.engine.reappear"]._follow(session, items)
+        self._plan_free(session, [item for item in free if item.action != "again"])
+        coupled += [item for item in free if item.coupling]
+        for item in coupled:
             if item.coupling.reserved:
                 # Its create is still on the way: there is nothing to compare yet.
                 item.action, item.waiting_for = "again", BACK_OFF[0]
-            elif item.merged_into and not item.gone_dataverse:
-                self.env["integration.engine.reappear"]._merged(session, item)
             else:
                 self._plan_coupled(session, item)
         created = [item for item in items if item.action in WRITES]

@@ -29,6 +29,7 @@ class IntegrationPush(models.AbstractModel):
         to the request, the next run knows which row to look for. Values that Dataverse
         would refuse become errors here. Does not commit.
         """
+        self._leave_gone(session, [item for item in items if item.action in WRITES])
         self.env["integration.engine.images"]._take_along(session, items)
         for item in items:
             if item.action in WRITES or (item.action == "fields" and item.plan.push):
@@ -63,6 +64,14 @@ class IntegrationPush(models.AbstractModel):
         for item, coupling in zip(new, couplings, strict=True):
             item.coupling = coupling
         self.env["integration.engine.audit"]._log_sending(session, items)
+
+    @api.model
+    def _leave_gone(self, session, items):
+        """Make no row for a record that was deleted, or merged, since it was read."""
+        there = session.records.browse([item.res_id for item in items]).exists()
+        for item in items:
+            if item.res_id not in there._ids:
+                self.env["integration.engine.pull"]._put_back(session, item)
 
     @api.model
     def _hold_back(self, session, item):

@@ -95,6 +95,30 @@ class IntegrationReappear(models.AbstractModel):
     # -- merged -----------------------------------------------------------------------
 
     @api.model
+    def _follow(self, session, items):
+        """Follow the rows that were merged into others.
+
+        A row that takes over a record is planned anew, as coupled: it may have come
+        with the very same page.
+
+        :return: the other coupled items
+        """
+        others, taken_over = [], set()
+        for item in items:
+            if not item.coupling:
+                continue
+            reserved = item.coupling.reserved
+            if item.merged_into and not item.gone_dataverse and not reserved:
+                self._merged(session, item)
+                taken_over.add(item.merged_into)
+            else:
+                others.append(item)
+        for item in items:
+            if not item.coupling and item.external_id in taken_over:
+                item.action = "again"
+        return others
+
+    @api.model
     def _merged(self, session, item):
         """Two rows became one: the record follows, or people merge in Odoo as well.
 

@@ -1,5 +1,7 @@
 """Records that become one on either side, and rows that come back when deleted."""
 
+from unittest.mock import patch
+
 from odoo.tests import tagged
 
 from .. import dataverse
@@ -41,6 +43,26 @@ class TestMergedInOdoo(ReappearCase):
         self.assertIn("'Loser' was merged into 'Winner'", self.open_errors().message)
         self.person.write("account", loser_row, telephone1="2")
         self.assertEqual(self.synchronize(self.customers)["inserted"], 0)
+        self.assertQuiet()
+
+    def test_a_merge_while_both_are_on_their_way(self):
+        """No row is made for a record that is none any more."""
+        loser, winner = self.company("Loser"), self.company("Winner")
+        push = self.env.registry["integration.engine.push"]
+        reserve = push._reserve
+
+        def merge_before(engine, session, items):
+            with patch.object(push, "_reserve", reserve):
+                self.merge(loser, winner)
+                return reserve(engine, session, items)
+
+        with patch.object(push, "_reserve", merge_before):
+            counters = self.synchronize(self.customers)
+        self.assertEqual(counters["inserted"], 1)
+        self.synchronize(self.customers)
+        rows = self.person.all("account", "name").values()
+        self.assertEqual([row["name"] for row in rows], ["Winner"])
+        self.assertTrue(self.coupled(winner))
         self.assertQuiet()
 
     def test_only_the_loser_is_coupled(self):
@@ -107,6 +129,18 @@ class TestMergedInDataverse(ReappearCase):
         self.assertEqual(
             (partner.name, partner.phone, partner.active), ("Winner", "2", True)
         )
+        self.assertQuiet()
+
+    def test_the_row_that_stays_is_as_new_as_the_merge(self):
+        """Both arrive together: the record follows, and none is created besides."""
+        partner, loser = self.pair("Loser", telephone1="1")
+        winner = self.person.create("account", name="Winner", telephone1="2")
+        self.merge(loser, winner)
+        counters = self.synchronize(self.customers)
+        self.assertEqual((counters["inserted"], counters["failed"]), (0, 0))
+        self.assertEqual(self.coupled(partner), winner)
+        self.assertEqual((partner.name, partner.phone), ("Winner", "2"))
+        self.assertFalse(self.open_errors())
         self.assertQuiet()
 
     def test_both_are_coupled(self):
