@@ -3,6 +3,7 @@
 import uuid
 
 from odoo import api, fields, models
+from odoo.tools import SQL
 
 from .. import dataverse, sync
 
@@ -67,10 +68,25 @@ class IntegrationPush(models.AbstractModel):
 
     @api.model
     def _leave_gone(self, session, items):
-        """Make no row for a record that was deleted, or merged, since it was read."""
-        there = session.records.browse([item.res_id for item in items]).exists()
+        """Make no row for a record that was deleted, or merged, since it was read.
+
+        Until the reservation is committed none of them goes: who deletes or merges
+        later sees it. One that went in the meantime breaks off the transaction, which
+        is done anew.
+        """
+        if not items or session.preview:
+            return
+        self.env.cr.execute(
+            SQL(
+                "SELECT id FROM %s WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE NOWAIT",
+                SQL.identifier(session.records._table),
+                [item.res_id for item in items],
+            ),
+            log_exceptions=False,
+        )
+        there = {id_ for (id_,) in self.env.cr.fetchall()}
         for item in items:
-            if item.res_id not in there._ids:
+            if item.res_id not in there:
                 self.env["integration.engine.pull"]._put_back(session, item)
 
     @api.model

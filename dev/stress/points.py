@@ -72,6 +72,7 @@ def _engine_method() -> str:
         code = frame.f_code
         if "/engine/" in code.co_filename and code.co_name not in (
             "_commit",
+            "_end_transaction",
             "wrapped",
         ):
             module = code.co_filename.rpartition("/")[2].removesuffix(".py")

@@ -44,7 +44,7 @@ def _random_histories() -> str:
 
 def _broken_engine() -> str:
     """The negative control: a mistake that everybody must notice."""
-    report = _histories(histories=25, steps=25, broken="losers not logged")
+    report = _histories(histories=25, steps=50, broken="losers not logged")
     noticed = any(v["what"].startswith("I1 ") for v in report.violations)
     return "" if noticed else f"not noticed: {report.figures}"
 
