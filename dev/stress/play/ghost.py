@@ -148,8 +148,9 @@ class Ghost:
         for old, new in zip(winner.values.values(), after.values.values(), strict=True):
             if old != new:
                 self.seen_over.add(old)
-        chosen = set(after.values.values()) - {""}
-        self.origin |= dict.fromkeys(chosen - set(winner.values.values()), side)
+        # What the winner had already is worth what it was before.
+        chosen = set(after.values.values()) - set(winner.values.values()) - {""}
+        self.origin |= dict.fromkeys(chosen, side)
         self.user_keys |= {(side, loser.key), (side, winner.key)}
         if side == ODOO:
             # Odoo deletes the record; its values are gone, and whoever chose knew them.
