@@ -196,9 +196,12 @@ class NoReservation(World):
     ],
 )
 def test_a_broken_engine_is_found(engine):
-    """The judge fails on each of the design's classic mistakes."""
+    """The judge fails on each of the design's classic mistakes.
 
-    @many(10_000)
+    The rarest shows in one history of some five thousand.
+    """
+
+    @many(100_000)
     @given(st.binary(min_size=3, max_size=51))
     def search(data):
         play(data, engine)
