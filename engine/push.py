@@ -395,7 +395,9 @@ class IntegrationPush(models.AbstractModel):
     def _withdraw(self, session, item):
         """A new row was refused: leave the coupling as it was before the attempt."""
         if item.former:
-            self.env["integration.tombstone"]._forget(session.mapping, [item.res_id])
+            self.env["integration.tombstone"]._forget(
+                session.mapping, [item.res_id], [item.former["external_id"]]
+            )
             item.coupling.write({**item.former, "reserved": False})
             item.external_id = item.former["external_id"]
         else:

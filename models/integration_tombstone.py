@@ -73,7 +73,9 @@ class IntegrationTombstone(models.Model):
             if model_name in self.env:
                 records = self.env[model_name].browse(of_model.mapped("res_id"))
                 alive = set(records.exists().ids)
-                of_model.filtered(lambda g, a=alive: g.res_id not in a).unlink()
+                of_model.filtered(
+                    lambda g, a=alive: g.res_id and g.res_id not in a
+                ).unlink()
 
     @api.model
     def _bury_row(self, mapping, external_id, reason):
@@ -139,12 +141,20 @@ class IntegrationTombstone(models.Model):
 
     @api.model
     def _forget(self, mapping, res_ids=(), external_ids=()):
-        """A person couples these again: what was said before no longer holds."""
-        self.search(
+        """A person couples these again: what was said of them no longer holds.
+
+        Of what they were coupled to before it does: that comes back by itself no more
+        than it did.
+        """
+        graves = self.search(
             [
                 ("mapping_id", "=", mapping.id),
                 "|",
                 ("res_id", "in", list(res_ids)),
                 ("external_id", "in", list(external_ids)),
             ]
-        ).unlink()
+        )
+        records = graves.filtered(lambda g: g.res_id in res_ids)
+        rows = graves.filtered(lambda g: g.external_id in external_ids)
+        records.res_id = rows.external_id = False
+        graves.filtered(lambda g: not g.res_id and not g.external_id).unlink()

@@ -111,3 +111,23 @@ class TestMatching(DataverseCase):
         self.assertEqual((counters["coupled"], counters["inserted"]), (0, 0))
         self.assertEqual(partner.phone, "5")
         self.assertFalse(partner.coupling_ids)
+
+    def test_what_was_uncoupled_stays_away_when_its_record_is_coupled_anew(self):
+        """Otherwise the first row would be created in Odoo, as a twin."""
+        partner, first = self.pair("Twin")
+        self.synchronize(self.customers)
+        self.env["integration.coupling"]._of(partner)._uncouple()
+        second = self.person.create("account", name="The other one")
+        wizard = self.env["integration.coupling.wizard"].create(
+            {"mapping_id": self.customers.id, "res_id": partner.id}
+        )
+        wizard.candidate_ids.create(
+            {"wizard_id": wizard.id, "external_id": second}
+        ).action_choose()
+        wizard.synchronize = "get"
+        wizard.action_couple()
+        self.person.write("account", first, telephone1="1")
+        self.assertEqual(self.synchronize(self.customers)["inserted"], 0)
+        self.assertEqual(self.coupled(partner), second)
+        self.assertEqual(partner.name, "The other one")
+        self.assertQuiet()

@@ -71,7 +71,8 @@ class Ghost:
         self.kin: dict[str, frozenset[str]] = {}  # of births that were merged
         # Births that ended in Odoo by a merge, and the record that took them in.
         self.merged_away: dict[str, Any] = {}
-        self.merged_rows: set[str] = set()  # GUIDs that rest in Dataverse for one
+        # GUIDs of rows that rest in Dataverse, and of those that took their place.
+        self.merged_rows: dict[str, str] = {}
         self.merged_there: set[str] = set()  # births whose rows were merged
         # Tokens of an address, and the births that share it in Odoo.
         self.sharing: defaultdict[str, set[str]] = defaultdict(set)
@@ -111,7 +112,7 @@ class Ghost:
     def toggled(self, side: str, card: Card) -> None:
         """Somebody archived a record, or took it out of the archive."""
         self.archived.add((side, card.birth))
-        self.merged_rows.discard(card.key)
+        self.merged_rows.pop(card.key, None)
         self.user_keys.add((side, card.key))
         self.touched(side, card.birth)
 
@@ -163,7 +164,7 @@ class Ghost:
                 self.toggled(side, winner)
         else:
             # The row only rests, with all its values.
-            self.merged_rows.add(loser.key)
+            self.merged_rows[loser.key] = winner.key
             self.merged_there |= {loser.birth, winner.birth}
         self.seen_over -= chosen
         for birth in kin:
@@ -281,9 +282,11 @@ class Ghost:
                 continue
             if self.merged_away.get(card.birth, card.key) != card.key:
                 raise Broken(f"I4 {card} was merged away in Odoo and is there again")
-        for key in self.merged_rows & cards[DATAVERSE].keys():
-            if cards[DATAVERSE][key].active:
-                raise Broken(f"I4 {cards[DATAVERSE][key]} was merged and is in use")
+        rows = cards[DATAVERSE]
+        for key, winner in self.merged_rows.items():
+            # Once the other one is deleted, nothing says that this one was merged.
+            if key in rows and winner in rows and rows[key].active:
+                raise Broken(f"I4 {rows[key]} was merged and is in use")
 
     def _check_inventions(self, side: str, cards: dict[Any, Card]) -> None:
         for card in cards.values():
