@@ -125,7 +125,7 @@ def _cases(
     yield from sorted(share(first, part), key=lambda case: case.settings)
     alone = [(settings, (deed,)) for settings in SETTINGS for deed in DEEDS]
     later = []
-    for history in share([*known, *alone], part):
+    for history in [*known, *share(alone, part)]:
         if history not in known:
             known[history] = _undisturbed(world, *history)
         elif history[1] == EVERYTHING:
