@@ -226,7 +226,7 @@ class IntegrationPlan(models.AbstractModel):
         skipped = records._skipped_fields(session, item.odoo) if item.odoo else ()
         item.groups = session.schema.without(skipped)
         if skipped:
-            base = self._follow_odoo(session, base, item.odoo)
+            base = self._set_apart(session, base, item.odoo)
             if base.to_dict() != item.coupling.base:
                 item.coupling.base = base.to_dict()
         if item.odoo is None:
@@ -234,6 +234,9 @@ class IntegrationPlan(models.AbstractModel):
             item.groups = tuple(g for g in item.groups if base.knows(g))
         if self._lacks_row(item):
             return self._read_first(session, item)
+        for group in item.groups:
+            if base.is_apart(group) and item.dataverse is not None:
+                base = base.joined(group, item.dataverse)
         decision = sync.decide_record(
             self._state(item, base, "odoo"),
             self._state(item, base, "dataverse"),
@@ -396,25 +399,22 @@ class IntegrationPlan(models.AbstractModel):
             for group in remaining
             if group not in item.groups
             and group.direction != "to_integration"
-            and base.knows(group)
+            and base.is_apart(group)
         ]
         if freed:
-            # What Odoo holds is not its own: the row's is to be read, and counts.
-            for group in freed:
-                base = base.merge(group, item.odoo, dict.fromkeys(group.columns))
-            item.coupling.base = base.to_dict()
             self.env["integration.inbox"]._put_hints(
                 session.mapping, external_ids=[item.external_id]
             )
 
     @api.model
-    def _follow_odoo(self, session, base, odoo):
-        """A base in which Odoo's values that take no part are nobody's change."""
+    def _set_apart(self, session, base, odoo):
+        """The base, with the groups that take no part for a record set apart."""
         skipped = self.env["integration.engine.records"]._skipped_fields(session, odoo)
         taking_part = session.schema.without(skipped)
         for group in session.schema.groups:
-            if group not in taking_part and base.knows(group):
-                base = base.merge(group, odoo, base.dataverse)
+            known = base.knows(group) or base.is_apart(group)
+            if group not in taking_part and known:
+                base = base.apart(group, odoo)
         return base
 
     # -- saying what is wrong ---------------------------------------------------------

@@ -355,7 +355,7 @@ class IntegrationPull(models.AbstractModel):
                 # The part that goes to Dataverse is remembered when it has arrived.
                 base = sync.Base.from_dict(item.coupling.base)
                 after = item.plan.base_after(base, odoo_read=rows[item.res_id])
-                after = self.env["integration.engine.plan"]._follow_odoo(
+                after = self.env["integration.engine.plan"]._set_apart(
                     session, after, rows[item.res_id]
                 )
                 item.coupling.write(

@@ -67,6 +67,29 @@ class Base:
             self.knows(group) and not self.changed(group, side, row) for group in groups
         )
 
+    def apart(self, group: Group, odoo: Mapping[str, Any]) -> Base:
+        """This base while the group takes no part: what Odoo holds there comes from
+        another record, and what the row holds is not looked at."""
+        without = {n: v for n, v in self.dataverse.items() if n not in group.columns}
+        return Base({**self.odoo, **{n: odoo[n] for n in group.fields}}, without)
+
+    def is_apart(self, group: Group) -> bool:
+        """Whether the group took no part when this base was remembered."""
+        return all(name in self.odoo for name in group.fields) and not any(
+            name in self.dataverse for name in group.columns
+        )
+
+    def joined(self, group: Group, dataverse: Mapping[str, Any]) -> Base:
+        """This base when a group that was apart takes part again.
+
+        What the row holds is the record's own, and Odoo has not seen it. If that is
+        nothing, what Odoo holds becomes the record's own.
+        """
+        if group.is_empty("dataverse", dataverse):
+            own = {n: v for n, v in self.odoo.items() if n not in group.fields}
+            return Base(own, self.dataverse)
+        return self.merge(group, self.odoo, dict.fromkeys(group.columns))
+
     def only(self, group: Group) -> Base:
         """This base without the values of other groups."""
         return Base(

@@ -103,7 +103,48 @@ class TestPartner(DataverseCase):
             self.person.read("account", row, "parentaccountid", "address1_city"),
             {"parentaccountid": None, "address1_city": "Vejle"},
         )
+        self.assertEqual(partner.city, "Vejle")
         self.assertQuiet()
+
+    def test_a_company_without_an_address_of_its_own_keeps_that_of_the_one_above(self):
+        partner, row = self.pair("Below")
+        above, _row_above = self.pair("Above", address1_city="Odense")
+        partner.parent_id = above
+        self.synchronize()
+        partner.parent_id = False
+        self.synchronize()
+        self.assertEqual(partner.city, "Odense")
+        self.assertEqual(
+            self.person.read("account", row, "address1_city"),
+            {"address1_city": "Odense"},
+        )
+        self.assertQuiet()
+
+    def test_an_address_that_odoo_could_not_show_is_not_replaced_unseen(self):
+        """While a company stands below another one, its own address is only there."""
+        for policy, kept in (("manual", "Vejle"), ("send", "Ribe"), ("get", "Vejle")):
+            with self.subTest(policy):
+                self.customers.update_conflict_policy = policy
+                partner, row = self.pair("Below", address1_city="Vejle")
+                partner.parent_id, _row = self.pair("Above", address1_city="Odense")
+                self.synchronize()
+                partner.write({"parent_id": False, "city": "Ribe"})
+                self.synchronize()
+                self.synchronize()
+                self.assertEqual(
+                    self.person.read("account", row, "address1_city"),
+                    {"address1_city": kept},
+                )
+                logged = self.env["integration.conflict"].search(
+                    [("external_id", "=", row)]
+                )
+                if policy == "manual":
+                    self.assertEqual(partner.city, "Ribe")
+                    self.assertEqual(partner.dataverse_sync_state, "conflict")
+                else:
+                    self.assertEqual(partner.city, kept)
+                    self.assertIn("Vejle", str(logged.mapped("dataverse_value")))
+                    self.assertIn("Ribe", str(logged.mapped("odoo_value")))
 
     def test_an_address_that_was_not_sent_is_logged_before_it_is_replaced(self):
         self.customers.direction = "from_integration"

@@ -139,10 +139,13 @@ class Ghost:
         self.excused.add((OTHER[side], birth))
         self._wrote(side, birth, values)
 
-    def merged(self, side: str, loser: Card, winner: Card, after: Card) -> None:
+    def merged(
+        self, side: str, loser: Card, winner: Card, after: Card, above: Card | None
+    ) -> None:
         """Somebody looked at two records and made them one.
 
         :param after: what became of the winner
+        :param above: the company that it stands below now
         """
         kin = self._kin(loser.birth) | self._kin(winner.birth)
         self.kin |= dict.fromkeys(kin, kin)
@@ -151,6 +154,9 @@ class Ghost:
                 self.seen_over.add(old)
         # What the winner had already is worth what it was before.
         chosen = set(after.values.values()) - set(winner.values.values()) - {""}
+        if side == ODOO and above:
+            # Nobody chose what Odoo takes from the company above.
+            chosen -= {above.values.get(field) for field in ADDRESS}
         self.origin |= dict.fromkeys(chosen, side)
         self.user_keys |= {(side, loser.key), (side, winner.key)}
         if side == ODOO:
@@ -298,7 +304,7 @@ class Ghost:
                 for value in card.values.values()
                 if value
                 and self.written[value] not in self._kin(card.birth)
-                and card.birth not in self.sharing[value]
+                and not self._kin(card.birth) & self.sharing[value]
             }
             if foreign:
                 raise Broken(f"I2 {side}: {card} holds {foreign} of another record")

@@ -301,7 +301,9 @@ class People:
         else:
             self._merge_rows(deed, loser, winner)
         after = self.world.cards(deed.side)
-        self.ghost.merged(deed.side, loser, winner, after[winner.key])
+        merged = after[winner.key]
+        above = after.get(merged.parent)
+        self.ghost.merged(deed.side, loser, winner, merged, above)
         self._spread(deed.side, [c for c in cards if c.key in after])
         return f"takes in {loser.birth}"
 
