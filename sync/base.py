@@ -75,6 +75,8 @@ class Base:
 
     def is_apart(self, group: Group) -> bool:
         """Whether the group took no part when this base was remembered."""
+        if not group.fields or not group.columns:
+            return False  # such as a constant
         return all(name in self.odoo for name in group.fields) and not any(
             name in self.dataverse for name in group.columns
         )

@@ -415,6 +415,7 @@ class TestSynchronize(DataverseCase):
         counters = self.synchronize(self.customers)
         self.assertEqual((counters["deleted"], counters["modified"]), (0, 0))
         self.assertEqual(self.coupled(partner), row_id)
+        self.assertEqual(partner.dataverse_sync_state, "suspended")
         partner.ref = "y"
         self.synchronize(self.customers)
         self.assertEqual(

@@ -579,6 +579,34 @@ def test_html_travels_once():
     assert plan((note,), None, *row).base_after(None) == agreed(*row)
 
 
+def test_what_took_no_part_for_a_while_is_read_anew():
+    """Odoo's value came from another record then; the row's is the record's own."""
+    base = agreed({"city": "ribe"}, {"town": "RIBE"}).apart(CITY, {"city": "odense"})
+    assert base.is_apart(CITY) and not base.knows(CITY)
+
+    def rejoined(city, town, policy="send"):
+        row = {"city": city}, {"town": town}
+        return plan((CITY,), base.joined(CITY, row[1]), *row, conflict_policy=policy)
+
+    assert rejoined("odense", "RIBE").pull == {"city": "RIBE"}
+    assert rejoined("odense", None).push == {"town": "ODENSE"}
+    moved = rejoined("vejle", "RIBE")
+    assert moved.push == {"town": "VEJLE"}
+    assert [loser.value for loser in moved.losers] == [{"town": "RIBE"}]
+    assert rejoined("vejle", "RIBE", "manual").conflicts
+
+
+@pytest.mark.parametrize(
+    ("direction", "fields", "columns"),
+    [("to_integration", (), ("type",)), ("from_integration", ("kind",), ())],
+)
+def test_a_constant_always_takes_part(direction, fields, columns):
+    line = Line("kind", fields, columns, Constant(3), direction)
+    base = agreed(dict.fromkeys(fields, 3), dict.fromkeys(columns, 3))
+    for known in (base, Base()):
+        assert not known.is_apart(Group("kind", (line,)))
+
+
 def test_a_constant_is_written_once_and_then_belongs_to_the_others():
     constant = Group(
         "kind", (Line("kind", (), ("type",), Constant(3), "to_integration"),)
