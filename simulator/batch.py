@@ -240,6 +240,8 @@ def _part(response: Response, content_id: str | None) -> bytes:
     phrase = HTTPStatus(response.status).phrase
     lines += ["", f"HTTP/1.1 {response.status} {phrase}"]
     headers = dict(response.headers)
+    if response.is_collection:
+        headers["Content-Type"] += "; odata.streaming=true"
     if response.status >= 400:
         headers["REQ_ID"] = str(uuid.uuid4())
     lines += [f"{name}: {value}" for name, value in headers.items()]
