@@ -18,7 +18,7 @@ from .messages import Request, Response
 from .store import Store
 
 MAXIMUM_REQUESTS = 1000
-_API_PATH = re.compile(r"/?(?:api/data/v9\.\d/)?(.*)", re.DOTALL)
+_API_PATH = re.compile(r"/?(?:api/data/v9\.\d(?:\.\d+){0,2}/)?(.*)", re.DOTALL)
 _BOUNDARY = re.compile(r'boundary="?([^";,]+)"?', re.IGNORECASE)
 _LINE_END = re.compile(rb"\r?\n")
 _CONTENT_REFERENCE = re.compile(r"\$(\d+)")
