@@ -119,10 +119,8 @@ class Actions:
     def run_bound(
         self, name: str, table: Table, row_id: str, request: Request
     ) -> Body | None:
-        """An action on one row. Raises DataverseError."""
-        if (table.name, name) != ("lead", f"{_PREFIX}QualifyLead"):
-            raise errors.segment_not_found(name)
-        return self._qualify_lead(table, row_id, request)
+        """An action on one row. Raises DataverseError, KeyError if there is none."""
+        return BOUND_ACTIONS[table.name, name](self, table, row_id, request)
 
     # -- Merge ---------------------------------------------------------------------
 
@@ -403,6 +401,9 @@ _UNBOUND: dict[str, Callable[[Actions, Request], Body | None]] = {
     "BulkDelete": Actions._bulk_delete,
 }
 ACTIONS = frozenset((*_CLOSINGS, *_UNBOUND))
+BOUND_ACTIONS: dict[
+    tuple[str, str], Callable[[Actions, Table, str, Request], Body | None]
+] = {("lead", f"{_PREFIX}QualifyLead"): Actions._qualify_lead}
 
 
 def _status(table: Table, state: int, given: Any, row_id: str) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from . import errors, values
+from .elsewhere import not_here
 from .schema import Schema, Table
 from .store import Store
 
@@ -85,7 +86,7 @@ def parse_reference(schema: Schema, text: str) -> tuple[Table, Key]:
         raise errors.bad_request(f"Invalid URI for a row: '{text}'.")
     table = schema.sets.get(match["set"])
     if table is None:
-        raise errors.segment_not_found(match["set"])
+        raise not_here(match["set"])
     return table, parse_key(table, match["key"])
 
 

@@ -23,8 +23,9 @@ from . import (
     preferences,
     query,
 )
-from .actions import ACTIONS, Actions
+from .actions import ACTIONS, BOUND_ACTIONS, Actions
 from .apply import Apply
+from .elsewhere import not_here
 from .faults import Faults
 from .fetch import Fetch
 from .files import FILE_ACTIONS, Files
@@ -104,7 +105,7 @@ class Api:
             with self.organization.store.transaction():
                 response = self._answer(self._for_another_user(request))
         except errors.DataverseError as error:
-            response = Response.of_error(error)
+            response = Response.of_error(error, request)
         response.headers["OData-Version"] = "4.0"
         after = self.organization.store.version
         if after != before and "tag=" in request.query:
@@ -118,7 +119,7 @@ class Api:
             outer = self._for_another_user(request)
             return batch.execute(self._handle_in_batch, self.organization.store, outer)
         except errors.DataverseError as error:
-            return Response.of_error(error)
+            return Response.of_error(error, request)
 
     def _handle_in_batch(self, request: Request) -> Response:
         url = f"{request.path}?{request.query}" if request.query else request.path
@@ -162,7 +163,7 @@ class Api:
             return self.functions.run(match["name"], request, match["key"] or "")
         table = self.schema.sets.get(match["name"])
         if table is None:
-            raise errors.segment_not_found(match["name"])
+            raise not_here(match["name"])
         if match["key"] is None:
             return self._collection(request, table, rest)
         return self._row(request, table, match["key"], rest)
@@ -181,7 +182,7 @@ class Api:
         if len(rest) == 1 and rest[0] in _BULK:
             _only(request, "POST")
             return getattr(self, _BULK[rest[0]])(request, table)
-        raise errors.segment_not_found(rest[0])
+        raise not_here(rest[0])
 
     def _row(
         self, request: Request, table: Table, key_text: str, rest: list[str]
@@ -209,6 +210,8 @@ class Api:
         if name == USER_PRIVILEGES and table.name == "systemuser" and not below:
             return self.functions.user_privileges(request, row_id)
         if name.startswith("Microsoft.Dynamics.CRM.") and not below:
+            if (table.name, name) not in BOUND_ACTIONS:
+                raise not_here(name)
             _only(request, "POST")
             return _done(self.actions.run_bound(name, table, row_id, request))
         column = table.columns.get(name)
@@ -241,7 +244,7 @@ class Api:
                 return self._collection_reference(
                     request, table, row_id, name, match["key"]
                 )
-        raise errors.segment_not_found(rest[-1])
+        raise not_here(rest[-1])
 
     def _find(self, table: Table, key: addresses.Key) -> str:
         if key.row_id:  # reading or writing it says whether it exists
@@ -265,7 +268,7 @@ class Api:
             or (options.skiptoken and 'istracking="True"' in options.skiptoken)
         )
         if options.fetch_xml is not None:
-            text = self.fetch.page(table, options.fetch_xml, view)
+            text = self.fetch.page(table, options, view)
         elif options.apply is not None:
             text = self.apply.page(table, options, view)
         elif options.sql is not None:
@@ -274,7 +277,7 @@ class Api:
             text = self.changes.page(table, options, view)
         else:
             text = self.reader.page(table, options, view, table.entity_set)
-        return Response.of_json(text, headers=_applied(view))
+        return _collection(text, view)
 
     def _sql_page(self, table: Table, options: Options, view: View) -> str:
         token = parse_page_token(options.skiptoken) if options.skiptoken else None
@@ -360,9 +363,14 @@ class Api:
         within: Sql = self.reader.related(relationship, table, row_id)
         if counted:
             return _plain_count(self.reader.count(source, options, view, within))
-        path = f"{table.entity_set}({row_id})/{name}"
-        text = self.reader.page(source, options, view, path, within)
-        return Response.of_json(text, headers=_applied(view))
+        if options.fetch_xml is not None or options.sql is not None:
+            raise errors.not_implemented("A query of its own for related rows")
+        if options.apply is not None:
+            text = self.apply.page(source, options, view, within)
+        else:
+            path = f"{table.entity_set}({row_id})/{name}"
+            text = self.reader.page(source, options, view, path, within)
+        return _collection(text, view)
 
     # -- writing -------------------------------------------------------------------
 
@@ -519,9 +527,12 @@ class Api:
 
     def _model(self, request: Request) -> Response:
         _only(request, "GET")
-        annotated = dict(parse_qsl(request.query)).get("annotations") == "true"
+        wishes = preferences.parse(request.headers.get("prefer", ""))
+        asked = dict(parse_qsl(request.query)).get("annotations") == "true"
+        annotated = asked or wishes.annotations.issuperset(preferences.ANNOTATIONS)
         body = csdl.document(self.schema, annotations=annotated)
-        return Response(200, {"Content-Type": "application/xml"}, body)
+        applied = wishes.applied_header("odata.include-annotations")
+        return Response(200, {"Content-Type": "application/xml", **applied}, body)
 
     def _service_document(self, request: Request) -> Response:
         _only(request, "GET")
@@ -581,6 +592,12 @@ def _applied(view: View, *names: str) -> dict[str, str]:
     return view.preferences.applied_header(
         "odata.maxpagesize", "odata.include-annotations", "odata.track-changes", *names
     )
+
+
+def _collection(text: str, view: View) -> Response:
+    response = Response.of_json(text, headers=_applied(view))
+    response.is_collection = True
+    return response
 
 
 def _plain_count(count: int) -> Response:

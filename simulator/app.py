@@ -29,7 +29,9 @@ from .spoiling import spoil
 from .webhooks import Webhooks
 
 _logger = logging.getLogger(__name__)
-_API = re.compile(r"(/api/data/v9\.[0-2])(?:/(.*))?", re.DOTALL)
+_API = re.compile(r"(/api/data/v9\.[0-2](?:\.\d+){0,2})(?:/(.*))?", re.DOTALL)
+# ASP.NET, which answers in the cloud, takes several slashes for one.
+_SLASHES = re.compile(r"/{2,}")
 _LOGGED_REQUESTS = 200_000
 
 
@@ -55,7 +57,8 @@ class App:
         self._cookie = f"ARRAffinity={uuid.uuid4().hex}; path=/; secure; HttpOnly"
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        match = _API.fullmatch(scope["raw_path"].decode("latin-1"))
+        raw_path = scope["raw_path"].decode("latin-1")
+        match = _API.fullmatch(_SLASHES.sub("/", raw_path))
         if not match:
             await self._others(scope, receive, send)
             return

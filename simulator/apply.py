@@ -54,13 +54,15 @@ class Apply:
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
 
-    def page(self, table: Table, options: Options, view: View) -> str:
-        """All groups, in one page. Raises DataverseError."""
+    def page(
+        self, table: Table, options: Options, view: View, within: Sql | None = None
+    ) -> str:
+        """All groups of the rows ``within``, in one page. Raises DataverseError."""
         for name in _OTHER_OPTIONS:
             if getattr(options, name):
                 raise errors.not_implemented(f"$apply together with ${name}")
         compiler = self._reader.compiler(table, view)
-        conditions = self._reader.visible(table, view)
+        conditions = self._reader.visible(table, view) + ([within] if within else [])
         groups: list[_Member] | None = None
         aggregates: list[_Member] = []
         for step in split(options.apply or "", "/"):

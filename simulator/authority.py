@@ -58,6 +58,7 @@ class Authority:
             "/{tenant}/v2.0/.well-known/openid-configuration", self._configuration
         )
         yield Route("/{tenant}/oauth2/v2.0/token", self._token, methods=["POST"])
+        yield Route("/{tenant}/oauth2/token", self._first_token, methods=["POST"])
 
     def client_of(self, token: str) -> str:
         """The client id in a token issued here. Raises InvalidToken."""
@@ -107,21 +108,42 @@ class Authority:
         )
 
     async def _token(self, request: Request) -> Response:
-        fields = dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+        fields = await _fields(request)
         try:
             self._check_tenant(request)
             client_id = self._authenticate(fields, str(request.url))
-            resource = self._resource(fields.get("scope", ""))
+            resource = self._resource_of_scope(fields.get("scope", ""))
         except AuthorityError as error:
             return self._refusal(error)
-        return JSONResponse(
+        return _granted(
             {
                 "token_type": "Bearer",
                 "expires_in": TOKEN_SECONDS,
                 "ext_expires_in": TOKEN_SECONDS,
                 "access_token": self._issue(client_id, resource),
-            },
-            headers={"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"},
+            }
+        )
+
+    async def _first_token(self, request: Request) -> Response:
+        """The first version of the endpoint: a ``resource``, and numbers as texts."""
+        fields = await _fields(request)
+        try:
+            self._check_tenant(request)
+            client_id = self._authenticate(fields, str(request.url))
+            resource = self._resource(_required(fields, "resource"))
+        except AuthorityError as error:
+            return self._refusal(error)
+        now = int(self.clock.now())
+        return _granted(
+            {
+                "token_type": "Bearer",
+                "expires_in": str(TOKEN_SECONDS),
+                "ext_expires_in": str(TOKEN_SECONDS),
+                "expires_on": str(now + TOKEN_SECONDS),
+                "not_before": str(now),
+                "resource": fields["resource"],
+                "access_token": self._issue(client_id, resource),
+            }
         )
 
     def _check_tenant(self, request: Request) -> None:
@@ -216,14 +238,8 @@ class Authority:
                 f"on application, or the assertion is not valid: {error}.",
             ) from None
 
-    def _resource(self, scope: str) -> str:
-        if not scope:
-            raise AuthorityError(
-                400,
-                "invalid_request",
-                900144,
-                "The request body must contain the following parameter: 'scope'.",
-            )
+    def _resource_of_scope(self, scope: str) -> str:
+        _required({"scope": scope}, "scope")
         resource, slash, default = scope.rpartition("/")
         if default != ".default" or not slash or " " in scope:
             raise AuthorityError(
@@ -233,6 +249,9 @@ class Authority:
                 f"The provided value for the input parameter 'scope' is not valid. The "
                 f"scope {scope} is not valid.",
             )
+        return self._resource(resource)
+
+    def _resource(self, resource: str) -> str:
         if resource.rstrip("/") not in self.resources:
             raise AuthorityError(
                 400,
@@ -288,6 +307,26 @@ class Authority:
         except jwt.InvalidTokenError as error:
             raise InvalidToken(str(error)) from None
         return claims["appid"], float(claims["exp"])
+
+
+async def _fields(request: Request) -> dict[str, str]:
+    return dict(parse_qsl((await request.body()).decode("utf-8", "replace")))
+
+
+def _required(fields: dict[str, str], name: str) -> str:
+    if not fields.get(name):
+        raise AuthorityError(
+            400,
+            "invalid_request",
+            900144,
+            f"The request body must contain the following parameter: '{name}'.",
+        )
+    return fields[name]
+
+
+def _granted(content: dict[str, Any]) -> Response:
+    headers = {"Cache-Control": "no-store, no-cache", "Pragma": "no-cache"}
+    return JSONResponse(content, headers=headers)
 
 
 def _thumbprint(header: dict[str, Any], certificate: x509.Certificate) -> bool:

@@ -18,7 +18,7 @@ from .messages import Request, Response
 from .store import Store
 
 MAXIMUM_REQUESTS = 1000
-_API_PATH = re.compile(r"/?(?:api/data/v9\.\d/)?(.*)", re.DOTALL)
+_API_PATH = re.compile(r"/?(?:api/data/v9\.\d(?:\.\d+){0,2}/)?(.*)", re.DOTALL)
 _BOUNDARY = re.compile(r'boundary="?([^";,]+)"?', re.IGNORECASE)
 _LINE_END = re.compile(rb"\r?\n")
 _CONTENT_REFERENCE = re.compile(r"\$(\d+)")
@@ -240,6 +240,8 @@ def _part(response: Response, content_id: str | None) -> bytes:
     phrase = HTTPStatus(response.status).phrase
     lines += ["", f"HTTP/1.1 {response.status} {phrase}"]
     headers = dict(response.headers)
+    if response.is_collection:
+        headers["Content-Type"] += "; odata.streaming=true"
     if response.status >= 400:
         headers["REQ_ID"] = str(uuid.uuid4())
     lines += [f"{name}: {value}" for name, value in headers.items()]

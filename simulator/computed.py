@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from .schema import Table
@@ -33,6 +34,11 @@ def rules_for(table: Table) -> list[Rule]:
             frozenset({"parentcustomerid"}),
             ("accountid", "parentcontactid"),
             _parent_by_table,
+        ),
+        Rule(
+            frozenset({"scheduledstart", "scheduledend"}),
+            ("scheduleddurationminutes",),
+            _scheduled_duration,
         ),
     ]
     return [
@@ -71,3 +77,12 @@ def _parent_by_table(row: Row) -> Row:
         "accountid": parent if table == "account" else None,
         "parentcontactid": parent if table == "contact" else None,
     }
+
+
+def _scheduled_duration(row: Row) -> Row:
+    """Whole minutes from the scheduled start to the end, if both are known."""
+    start, end = row.get("scheduledstart"), row.get("scheduledend")
+    if not (start and end):
+        return {"scheduleddurationminutes": None}
+    between = datetime.fromisoformat(end) - datetime.fromisoformat(start)
+    return {"scheduleddurationminutes": max(0, int(between.total_seconds() // 60))}

@@ -3,7 +3,7 @@
 Sources: "OData Version 4.0 Part 3: Common Schema Definition Language", "Web API service
 documents". Lookups are navigation properties with a referential constraint to their
 ``_x_value`` property, as Dataverse describes them; ``ownerid`` leads to ``principal``,
-the base type of users and teams.
+the base type of users and teams, which has their key.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from . import values
-from .schema import Relationship, Schema, Table
+from .schema import PRINCIPAL_KEY, PRINCIPALS, Relationship, Schema, Table
 
 NAMESPACE = "Microsoft.Dynamics.CRM"
 ALIAS = "mscrm"
@@ -25,7 +25,6 @@ _VOCABULARIES = {
 _VOCABULARY_ADDRESS = (
     "http://docs.oasis-open.org/odata/odata/v4.0/os/vocabularies/{}.xml"
 )
-_PRINCIPALS = ("systemuser", "team")
 # Unbound actions without a result: name -> parameters with their types.
 _ACTIONS = {
     "Merge": {
@@ -61,7 +60,13 @@ def document(schema: Schema, *, annotations: bool = False) -> bytes:
         services, "Schema", {"xmlns": _EDM, "Namespace": NAMESPACE, "Alias": ALIAS}
     )
     _entity_type(model, "crmbaseentity", Abstract="true")
-    _entity_type(model, "principal", BaseType=f"{ALIAS}.crmbaseentity", Abstract="true")
+    principal = _entity_type(
+        model, "principal", BaseType=f"{ALIAS}.crmbaseentity", Abstract="true"
+    )
+    _key(principal, PRINCIPAL_KEY)
+    SubElement(
+        principal, "Property", Name=PRINCIPAL_KEY, Type="Edm.Guid", Nullable="false"
+    )
     for table in schema.tables.values():
         _table(model, schema, table, annotations)
     _operations(model)
@@ -79,11 +84,16 @@ def _entity_type(model: Element, name: str, **attributes: str) -> Element:
     return SubElement(model, "EntityType", Name=name, **attributes)
 
 
+def _key(entity: Element, name: str) -> None:
+    SubElement(SubElement(entity, "Key"), "PropertyRef", Name=name)
+
+
 def _table(model: Element, schema: Schema, table: Table, annotations: bool) -> None:
-    base = "principal" if table.name in _PRINCIPALS else "crmbaseentity"
+    is_principal = table.name in PRINCIPALS
+    base = "principal" if is_principal else "crmbaseentity"
     entity = _entity_type(model, table.name, BaseType=f"{ALIAS}.{base}")
-    key = SubElement(entity, "Key")
-    SubElement(key, "PropertyRef", Name=table.primary_id)
+    if not is_principal:
+        _key(entity, table.primary_id)
     for column in table.columns.values():
         kind = values.edm_type(column)
         attributes = {"Name": column.wire, "Type": kind}

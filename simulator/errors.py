@@ -8,7 +8,14 @@ organizations.
 from __future__ import annotations
 
 import json
+from collections.abc import Set
 
+# Annotations of errors.
+OPERATION_STATUS = "Microsoft.PowerApps.CDS.ErrorDetails.OperationStatus"
+SUB_ERROR_CODE = "Microsoft.PowerApps.CDS.ErrorDetails.SubErrorCode"
+HELP_LINK = "Microsoft.PowerApps.CDS.HelpLink"
+INNER_ERROR = "Microsoft.PowerApps.CDS.InnerError.Message"
+PLUG_IN_ABORTED = "0x80040265"
 PAYLOAD_HELP = "https://go.microsoft.com/fwlink/?linkid=2195293"
 
 
@@ -28,10 +35,27 @@ class DataverseError(Exception):
         self.message = message
         self.headers = headers or {}
 
-    def body(self) -> bytes:
-        """The JSON body, ``{"error": {"code": ..., "message": ...}}``."""
-        error = {"error": {"code": self.code, "message": self.message}}
-        return json.dumps(error, ensure_ascii=False).encode()
+    def body(self, annotations: Set[str] = frozenset()) -> bytes:
+        """The JSON body, ``{"error": {"code": ..., "message": ...}}``, and of its
+        ``details`` those whose names are among ``annotations``."""
+        error = {"code": self.code, "message": self.message}
+        details = self.details()
+        error.update((f"@{n}", details[n]) for n in details if n in annotations)
+        return json.dumps({"error": error}, ensure_ascii=False).encode()
+
+    def details(self) -> dict[str, str]:
+        """What a client can ask for; status and sub-code belong to plug-ins alone.
+
+        Source: "Compose HTTP requests: include more details with errors".
+        """
+        help_link = (
+            "http://go.microsoft.com/fwlink/?LinkID=398563&error=Microsoft.Crm."
+            f"CrmException%3a{self.code.removeprefix('0x')}&client=platform"
+        )
+        found = {HELP_LINK: help_link, INNER_ERROR: self.message}
+        if self.code == PLUG_IN_ABORTED:
+            found = {OPERATION_STATUS: "0", SUB_ERROR_CODE: "-2146233088", **found}
+        return found
 
 
 # -- rows --------------------------------------------------------------------------
@@ -357,7 +381,7 @@ def state_status_mismatch(
 
 
 def plug_in_abort(message: str) -> DataverseError:
-    return DataverseError(400, "0x80040265", message)
+    return DataverseError(400, PLUG_IN_ABORTED, message)
 
 
 def plug_in_crash() -> DataverseError:

@@ -12,24 +12,23 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from . import errors, values
-from .filters import MAXIMUM_CONDITIONS, Sql, from_text
+from .filters import MAXIMUM_CONDITIONS, Sql, from_text, within
+from .periods import PERIODS, span
 from .preferences import (
     FETCH_COOKIE,
     FORMATTED_VALUE,
     LOOKUP_TABLE,
     MORE_RECORDS,
-    TOTAL_COUNT,
-    TOTAL_COUNT_EXCEEDED,
 )
-from .projection import lookup_name
-from .query import MAXIMUM_PAGE
-from .reader import COUNT_CAP, Reader, View
+from .projection import CURRENCY, currency_symbol, lookup_name
+from .query import MAXIMUM_PAGE, Options
+from .reader import Reader, View
 from .schema import Column, Table
 from .tokens import PageToken
 
@@ -53,27 +52,15 @@ _PATTERNS = {
 _USERS = {"eq-userid": False, "ne-userid": True}
 _UNITS = {"eq-businessid": False, "ne-businessid": True}
 _ON_DAY = {"on": "=", "on-or-before": "<=", "on-or-after": ">="}
-# Days from today: the first and the last, given the condition's value.
 # What Dataverse knows and the simulator does not yet: "Condition operators".
 _OTHER_OPERATORS = re.compile(
     r"(not-)?contain-values|eq-or-above|eq-or-under|above|under|not-under"
     r"|eq-user(language|teams)|eq-useror(userhierarchy|userhierarchyandteams|userteams)"
-    r"|(last|this|next)-(week|month|year|fiscal-period|fiscal-year)"
-    r"|(last|next)-x-(hours|weeks|months|years|fiscal-periods|fiscal-years)"
-    r"|olderthan-x-(minutes|hours|weeks|months|years)"
+    r"|(last|this|next)-fiscal-(period|year)"
+    r"|(last|next)-x-fiscal-(periods|years)"
     r"|in-(fiscal-period|fiscal-year|fiscal-period-and-year)"
     r"|in-or-(after|before)-fiscal-period-and-year"
 )
-_DAYS: dict[str, Callable[[int], tuple[int | None, int | None]]] = {
-    "today": lambda days: (0, 0),
-    "yesterday": lambda days: (-1, -1),
-    "tomorrow": lambda days: (1, 1),
-    "last-seven-days": lambda days: (-7, 0),
-    "next-seven-days": lambda days: (0, 7),
-    "last-x-days": lambda days: (-days, 0),
-    "next-x-days": lambda days: (0, days),
-    "olderthan-x-days": lambda days: (None, -days - 1),
-}
 _AGGREGATES = ("count", "countcolumn", "sum", "avg", "min", "max")
 _DATE_PARTS = {
     "day": "CAST(strftime('%d', {}) AS INTEGER)",
@@ -119,14 +106,14 @@ class Fetch:
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
 
-    def page(self, table: Table, text: str, view: View) -> str:
+    def page(self, table: Table, options: Options, view: View) -> str:
         """The rows of a FetchXML query sent to the entity set of ``table``."""
-        root = parse(text)
+        root = parse(options.fetch_xml or "")
         _require_table(root, table)
         top = _number(root, "top", MAXIMUM_PAGE)
         size = _number(root, "count", MAXIMUM_PAGE)
         page = _number(root, "page", None) or 1
-        counted = _flag(root, "returntotalrecordcount")
+        counted = _flag(root, "returntotalrecordcount") or options.count
         if top is not None and (size or root.get("page") or counted):
             raise _invalid(
                 "The top attribute can't be specified with paging attribute page, "
@@ -137,8 +124,8 @@ class Fetch:
         limit = size if top is None else top
         rows = statement.rows(limit + 1, (page - 1) * size)
         more = top is None and len(rows) > limit
-        members = [_context(table, view)]
-        members += self._counts(statement, counted, view)
+        members = [statement.context()]
+        members += self.reader.counts(statement.total() if counted else None, view)
         asked = view.preferences.annotations
         if MORE_RECORDS in asked:
             members.append(f'"@{MORE_RECORDS}":{json.dumps(more)}')
@@ -164,19 +151,8 @@ class Fetch:
         left = size if top is None else min(size, top - start)
         rows = statement.rows(left + 1, skipped + start)
         more = len(rows) > left and left == size and top != start + size
-        text = f"{{{_context(table, view)},{statement.value(rows[:left])}"
+        text = f"{{{statement.context()},{statement.value(rows[:left])}"
         return text, PageToken(start // size + 2, str(start + left)) if more else None
-
-    @staticmethod
-    def _counts(statement: _Statement, counted: bool, view: View) -> Iterator[str]:
-        asked = view.preferences.annotations
-        if not asked & {TOTAL_COUNT, TOTAL_COUNT_EXCEEDED}:
-            return
-        total = statement.total() if counted else -1
-        if TOTAL_COUNT in asked:
-            yield f'"@{TOTAL_COUNT}":{min(total, COUNT_CAP)}'
-        if TOTAL_COUNT_EXCEEDED in asked:
-            yield f'"@{TOTAL_COUNT_EXCEEDED}":{json.dumps(total > COUNT_CAP)}'
 
 
 @dataclass(frozen=True)
@@ -201,7 +177,7 @@ class _Output:
     sql: str
     encode: Callable[[Any], str]
     formatted: Callable[[Any], str] | None = None
-    names: str | None = None  # SQL that gives the formatted value
+    names: str | None = None  # SQL that gives the formatted value, or its symbol
     target: str | None = None  # SQL that gives a lookup's table
 
 
@@ -219,6 +195,7 @@ class _Statement:
 
     def __post_init__(self) -> None:
         self._linked: list[tuple[Element, _Source]] = []
+        self._chosen: list[_Output] = []  # of the entity itself, named one by one
         self.aggregate = _flag(self.root, "aggregate")
         self.distinct = _flag(self.root, "distinct")
         entity = self.root[0]
@@ -262,6 +239,23 @@ class _Statement:
         text = f"SELECT count(*){self._from.text}"
         return self.reader.store.execute(text, self._from.parameters).fetchone()[0]
 
+    def context(self) -> str:
+        """The member ``"@odata.context"``, with the columns that were asked for.
+
+        A lookup is named with its value, once more by its column, and at the end.
+        """
+        url = f"{self.view.api_url}/$metadata#{self.base.table.entity_set}"
+        named: list[str] = []
+        for output in self._chosen:
+            named.append(output.key)
+            if output.target and output.key.endswith("_value"):
+                named.append(output.key[1:].removesuffix("_value"))
+        lookups = [
+            f"{name}()" for key, name in pairwise(named) if key == f"_{name}_value"
+        ]
+        columns = f"({','.join([*named, *lookups])})" if named else ""
+        return f'"@odata.context":{json.dumps(url + columns)}'
+
     def value(self, rows: list[tuple]) -> str:
         """The member ``"value"`` of the answer."""
         return f'"value":[{",".join(map(self._write, rows))}]'
@@ -278,7 +272,7 @@ class _Statement:
                 continue
             key = json.dumps(output.key)[:-1]
             if output.formatted and FORMATTED_VALUE in asked:
-                name = output.formatted(value)
+                name = f"{name or ''}{output.formatted(value)}"
             if name is not None and FORMATTED_VALUE in asked:
                 text = json.dumps(name, ensure_ascii=False)
                 members.append(f'{key}@{FORMATTED_VALUE}":{text}')
@@ -342,12 +336,25 @@ class _Statement:
             ]
         else:
             own = [self._output(source, a, prefix) for a in attributes]
-            wires = [output.key for output in own]
-            key = source.table.columns[source.table.primary_id]
-            if not (prefix or self.aggregate or self.distinct or key.wire in wires):
-                own.append(self._plain(source, key, prefix))
+            if not (prefix or self.aggregate or self.distinct):
+                own += self._companions(source, attributes, own)
+                self._chosen = own
         # The columns of the entity itself come before those of its links.
         self.outputs = self.outputs + own if prefix else own + self.outputs
+
+    def _companions(
+        self, source: _Source, attributes: list[Element], own: list[_Output]
+    ) -> Iterator[_Output]:
+        """What comes uninvited: the currency of an amount, and the primary key."""
+        columns = [source.column(attribute.get("name")) for attribute in attributes]
+        names = [source.table.primary_id]
+        if any(column.type == "Money" for column in columns):
+            names.insert(0, CURRENCY)
+        keys = {output.key for output in own}
+        for name in names:
+            column = source.table.columns.get(name)
+            if column and column.wire not in keys:
+                yield self._plain(source, column, "")
 
     def _collect_orders(self, element: Element, source: _Source) -> None:
         """The entity's own order first, then that of its links."""
@@ -393,6 +400,11 @@ class _Statement:
             output.target = f"'{column.targets[0]}'"
             if column.type_column:
                 output.target = f"{source.alias}.{column.type_column}"
+        elif (
+            column.type == "Money"
+            and FORMATTED_VALUE in self.view.preferences.annotations
+        ):
+            output.names = currency_symbol(source.alias)
         return output
 
     def _group(
@@ -527,19 +539,10 @@ class _Statement:
         day = str(from_text(_date(column), _one(operator, texts)))[:10]
         return Sql(f"substr({sql}, 1, 10) {_ON_DAY[operator]} ?", [day])
 
-    def _days(self, column: Column, sql: str, operator: str, texts: list) -> Sql:
+    def _period(self, column: Column, sql: str, operator: str, texts: list) -> Sql:
         _date(column)
-        days = _whole(texts[0]) if texts else 0
-        first, last = _DAYS[operator](min(days, 100_000))
-        today = self.reader.clock.moment().date()
-        conditions = []
-        if first is not None:
-            since = (today + timedelta(days=first)).isoformat()
-            conditions.append(Sql(f"{sql} >= ?", [since]))
-        if last is not None:
-            until = (today + timedelta(days=last + 1)).isoformat()
-            conditions.append(Sql(f"{sql} < ?", [until]))
-        return _all(conditions)
+        count = texts[0] if len(texts) == 1 else None
+        return within(sql, *span(operator, self.reader.clock.moment(), count))
 
 
 _BUILDERS: list[tuple[Any, Callable[..., Sql]]] = [
@@ -550,7 +553,7 @@ _BUILDERS: list[tuple[Any, Callable[..., Sql]]] = [
     (("between", "not-between"), _Statement._between),
     ({**_USERS, **_UNITS}, _Statement._caller),
     (_ON_DAY, _Statement._on),
-    (_DAYS, _Statement._days),
+    (PERIODS, _Statement._period),
 ]
 
 
@@ -567,11 +570,6 @@ def _require_table(root: Element, table: Table) -> None:
         raise errors.bad_request(
             f"The query's entity '{named}' is not that of '{table.entity_set}'."
         )
-
-
-def _context(table: Table, view: View) -> str:
-    url = json.dumps(f"{view.api_url}/$metadata#{table.entity_set}")
-    return f'"@odata.context":{url}'
 
 
 def _depth(element: Element) -> int:

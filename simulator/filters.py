@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from itertools import count
@@ -23,6 +22,7 @@ from odata_query.grammar import ODataLexer, ODataParser
 
 from . import errors, values
 from .clock import Clock
+from .periods import PERIODS, function_name, span
 from .schema import Column, Relationship, Schema, Table
 from .security import Caller
 
@@ -326,17 +326,9 @@ class Compiler:
     def _is(self, operand: _Operand, value: str, negated: bool) -> Sql:
         return Sql(f"({operand.sql} IS {'NOT ' * negated}?)", [value])
 
-    def _days(self, operand: _Operand, first: int | None, last: int | None) -> Sql:
-        """Whole days from today + ``first`` to today + ``last``, None for no end."""
-        today = self.clock.moment().date()
-        parts, found = [], []
-        if first is not None:
-            parts.append(f"{operand.sql} >= ?")
-            found.append((today + timedelta(days=first)).isoformat())
-        if last is not None:
-            parts.append(f"{operand.sql} < ?")
-            found.append((today + timedelta(days=last + 1)).isoformat())
-        return Sql(f"({' AND '.join(parts)})", found)
+    def _period(self, operand: _Operand, texts: list[str], name: str) -> Sql:
+        count = texts[0] if len(texts) == 1 else None
+        return within(operand.sql, *span(name, self.clock.moment(), count))
 
     def _on(self, operand: _Operand, texts: list[str], operator: str) -> Sql:
         if not texts:
@@ -360,14 +352,10 @@ _CRM_FUNCTIONS: dict[str, _Function] = {
     "On": lambda c, o, v: c._on(o, v, "="),
     "OnOrAfter": lambda c, o, v: c._on(o, v, ">="),
     "OnOrBefore": lambda c, o, v: c._on(o, v, "<="),
-    "Today": lambda c, o, v: c._days(o, 0, 0),
-    "Yesterday": lambda c, o, v: c._days(o, -1, -1),
-    "Tomorrow": lambda c, o, v: c._days(o, 1, 1),
-    "Last7Days": lambda c, o, v: c._days(o, -7, 0),
-    "Next7Days": lambda c, o, v: c._days(o, 0, 7),
-    "LastXDays": lambda c, o, v: c._days(o, -_number_of_days(v), 0),
-    "NextXDays": lambda c, o, v: c._days(o, 0, _number_of_days(v)),
-    "OlderThanXDays": lambda c, o, v: c._days(o, None, -_number_of_days(v) - 1),
+    **{
+        function_name(name): lambda c, o, v, name=name: c._period(o, v, name)
+        for name in PERIODS
+    },
 }
 
 
@@ -400,11 +388,11 @@ def _storable(number: int) -> int:
     return number
 
 
-def _number_of_days(texts: list[str]) -> int:
-    """The argument of LastXDays and its like."""
-    if len(texts) != 1 or not re.fullmatch(r"\d{1,5}", texts[0], re.ASCII):
-        raise errors.bad_request("PropertyValue must be a number of days.")
-    return int(texts[0])
+def within(sql: str, since: str | None, until: str | None) -> Sql:
+    """The condition that a date lies in a period; see ``periods``."""
+    parts = [f"{sql} >= ?"] * (since is not None) + [f"{sql} < ?"] * (until is not None)
+    found = [moment for moment in (since, until) if moment is not None]
+    return Sql(f"({' AND '.join(parts)})", found)
 
 
 def _argument_texts(arguments: dict[str, Any]) -> list[str]:

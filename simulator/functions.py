@@ -64,6 +64,7 @@ class Functions:
 
     def _current_organization(self, request: Request, arguments: str) -> Response:
         root = request.api_url.partition("/api/data")[0]
+        services = f"{root}/XRMServices/2011"
         detail = {
             "OrganizationId": self.organization.id,
             "FriendlyName": self.organization.name,
@@ -73,7 +74,13 @@ class Functions:
             "EnvironmentId": self.organization.id,
             "TenantId": self.organization.tenant,
             "State": "Enabled",
-            "Endpoints": _collection({"WebApplication": f"{root}/"}),
+            "Endpoints": _collection(
+                {
+                    "WebApplication": f"{root}/",
+                    "OrganizationService": f"{services}/Organization.svc",
+                    "OrganizationDataService": f"{services}/OrganizationData.svc",
+                }
+            ),
         }
         return self._answer(request, "RetrieveCurrentOrganization", Detail=detail)
 

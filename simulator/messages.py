@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from . import errors
+from . import errors, preferences
 from .security import Caller
 
 JSON_TYPE = "application/json; odata.metadata=minimal"
@@ -48,6 +48,7 @@ class Response:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     operations: int = 0
+    is_collection: bool = False
 
     @classmethod
     def of_json(
@@ -58,7 +59,10 @@ class Response:
         )
 
     @classmethod
-    def of_error(cls, error: errors.DataverseError) -> Response:
-        return cls(
-            error.status, {"Content-Type": JSON_TYPE, **error.headers}, error.body()
-        )
+    def of_error(
+        cls, error: errors.DataverseError, request: Request | None = None
+    ) -> Response:
+        """With the details of the error that the ``request`` prefers."""
+        prefer = request.headers.get("prefer", "") if request else ""
+        body = error.body(preferences.parse(prefer).annotations)
+        return cls(error.status, {"Content-Type": JSON_TYPE, **error.headers}, body)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
+from .errors import HELP_LINK, INNER_ERROR, OPERATION_STATUS, SUB_ERROR_CODE
 from .query import MAXIMUM_PAGE
 
 _PREFERENCE = re.compile(r'([\w.\-]+)(?:\s*=\s*("[^"]*"|[^,;\s]+))?')
@@ -19,6 +20,7 @@ LOOKUP_TABLE = "Microsoft.Dynamics.CRM.lookuplogicalname"
 LOOKUP_NAVIGATION = "Microsoft.Dynamics.CRM.associatednavigationproperty"
 TOTAL_COUNT = "Microsoft.Dynamics.CRM.totalrecordcount"
 TOTAL_COUNT_EXCEEDED = "Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded"
+METADATA_VERSION = "Microsoft.Dynamics.CRM.globalmetadataversion"
 MORE_RECORDS = "Microsoft.Dynamics.CRM.morerecords"
 FETCH_COOKIE = "Microsoft.Dynamics.CRM.fetchxmlpagingcookie"
 ANNOTATIONS = (
@@ -27,6 +29,11 @@ ANNOTATIONS = (
     LOOKUP_NAVIGATION,
     TOTAL_COUNT,
     TOTAL_COUNT_EXCEEDED,
+    METADATA_VERSION,
+    OPERATION_STATUS,
+    SUB_ERROR_CODE,
+    HELP_LINK,
+    INNER_ERROR,
     MORE_RECORDS,
     FETCH_COOKIE,
 )

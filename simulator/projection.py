@@ -13,9 +13,10 @@ from typing import Any
 
 from . import errors, values
 from .preferences import FORMATTED_VALUE, LOOKUP_NAVIGATION, LOOKUP_TABLE
-from .schema import Column, Schema, Table
+from .schema import PRINCIPAL_KEY, PRINCIPALS, Column, Schema, Table
 
 Fields = Callable[[tuple], str]
+CURRENCY = "transactioncurrencyid"
 
 
 class Projection:
@@ -45,6 +46,11 @@ class Projection:
             plain = plain and annotate is None
             self._fields.append(field)
             self._annotated.append((annotate, *field))
+        if table.name in PRINCIPALS:
+            key = table.columns[table.primary_id]
+            field = (f',"{PRINCIPAL_KEY}":', 1, values.encoder(key))
+            self._fields.append(field)
+            self._annotated.append((None, *field))
         self.write: Fields = self._write_plain if plain else self._write_annotated
 
     def index(self, expression: str) -> int:
@@ -84,10 +90,7 @@ class Projection:
             return None
         key = f',"{column.wire}@{FORMATTED_VALUE}":'
         if column.type == "Money":
-            symbol = self.index(
-                "(SELECT currencysymbol FROM transactioncurrency c WHERE "
-                "c.transactioncurrencyid = t.transactioncurrencyid)"
-            )
+            symbol = self.index(currency_symbol("t"))
             return lambda row: (
                 key + dumps(f"{row[symbol] or ''}{format_value(row[index])}")
             )
@@ -122,7 +125,7 @@ class Projection:
 
 
 def selected_columns(table: Table, select: tuple[str, ...] | None) -> list[Column]:
-    """The columns of ``$select``, with those that come along uninvited.
+    """The columns of ``$select``, and after them those that come along uninvited.
 
     The primary key always, the currency with any amount, the composite with the first
     address line. Raises DataverseError (0x80060888) for a name the table lacks.
@@ -130,22 +133,31 @@ def selected_columns(table: Table, select: tuple[str, ...] | None) -> list[Colum
     if select is None:
         return list(table.columns.values())
     chosen: dict[str, Column] = {}
+    companions: list[str] = []
     for name in select:
+        if name == PRINCIPAL_KEY and table.name in PRINCIPALS:
+            continue
         column = table.by_wire.get(name)
         if column is None:
             raise errors.unknown_query_property(name, table.name)
         chosen[name] = column
-        companions = []
         if column.type == "Money":
-            companions.append("transactioncurrencyid")
+            companions.append(CURRENCY)
         if name.endswith("_line1"):
             companions.append(name.replace("_line1", "_composite"))
-        for companion in companions:
-            if companion in table.columns:
-                extra = table.columns[companion]
-                chosen.setdefault(extra.wire, extra)
-    chosen.setdefault(table.primary_id, table.columns[table.primary_id])
+    for companion in (*companions, table.primary_id):
+        if companion in table.columns:
+            extra = table.columns[companion]
+            chosen.setdefault(extra.wire, extra)
     return list(chosen.values())
+
+
+def currency_symbol(alias: str) -> str:
+    """SQL for the symbol of the currency that the amounts of ``alias`` are in."""
+    return (
+        "(SELECT currencysymbol FROM transactioncurrency c WHERE "
+        f"c.transactioncurrencyid = {alias}.transactioncurrencyid)"
+    )
 
 
 def lookup_name(schema: Schema, column: Column, alias: str = "t") -> str:

@@ -26,10 +26,12 @@ MAXIMUM_PAGE = 5000
 
 @dataclass
 class Expand:
-    """One item of ``$expand``: a navigation property and its own options."""
+    """One item of ``$expand``: a navigation property and its own options, or only the
+    address of the row that it leads to."""
 
     navigation: str
     options: Options
+    reference: bool = False
 
 
 @dataclass
@@ -92,7 +94,7 @@ def _options(raw: dict[str, str], aliases: dict[str, str]) -> Options:
         return substitute_aliases(text, aliases) if text and aliases else text
 
     return Options(
-        select=tuple(n.strip() for n in select.split(",")) if select else None,
+        select=_names(select) if select else None,
         filter=substituted("$filter"),
         orderby=substituted("$orderby"),
         top=int(top) if top is not None else None,
@@ -107,6 +109,11 @@ def _options(raw: dict[str, str], aliases: dict[str, str]) -> Options:
     )
 
 
+def _names(text: str) -> tuple[str, ...]:
+    """A comma after the last name is no mistake, as in Microsoft's own samples."""
+    return tuple(name.strip() for name in text.removesuffix(",").split(","))
+
+
 def _expands(text: str, aliases: dict[str, str]) -> list[Expand]:
     expands = []
     for item in split(text, ","):
@@ -118,7 +125,9 @@ def _expands(text: str, aliases: dict[str, str]) -> list[Expand]:
             for option in split(inside[:-1], ";"):
                 key, _, value = option.partition("=")
                 inner[key.strip()] = value
-        expands.append(Expand(name, _options(inner, aliases)))
+        navigation = name.removesuffix("/$ref")
+        options = _options(inner, aliases)
+        expands.append(Expand(navigation, options, reference=navigation != name))
     return expands
 
 

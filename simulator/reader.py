@@ -14,7 +14,12 @@ from typing import Any
 from . import errors
 from .clock import Clock
 from .filters import Compiler, Sql
-from .preferences import TOTAL_COUNT, TOTAL_COUNT_EXCEEDED, Preferences
+from .preferences import (
+    METADATA_VERSION,
+    TOTAL_COUNT,
+    TOTAL_COUNT_EXCEEDED,
+    Preferences,
+)
 from .projection import Projection
 from .query import MAXIMUM_PAGE, Expand, Options
 from .schema import Relationship, Schema, Table
@@ -99,7 +104,8 @@ class Reader:
         rows = self._read(table, options, view, paged, order, limit + 1, offset)
         more = len(rows) > limit and limit == size
         parts = [f'"@odata.context":{context_url(table, options, view)}']
-        parts += self._counts(table, conditions, options, view)
+        total = self._total(table, conditions) if options.count else None
+        parts += self.counts(total, view)
         shown = rows[:limit]
         parts.append(
             '"value":[' + ",".join(f"{{{members}}}" for _, members in shown) + "]"
@@ -186,27 +192,34 @@ class Reader:
 
     def _expansion(
         self, table: Table, projection: Projection, expand: Expand
-    ) -> _ExpandOne | _ExpandMany:
+    ) -> _ExpandOne | _ExpandMany | _ExpandReference:
         name = expand.navigation
         if name in table.navigations:
+            if expand.reference:
+                return _ExpandReference(self.schema, table, projection, expand)
             return _ExpandOne(self.schema, table, projection, expand)
         if name in table.collections:
+            if expand.reference:
+                raise errors.bad_request(
+                    "Expand with $ref is only supported on lookup type navigation "
+                    "property."
+                )
             return _ExpandMany(self.schema, table, expand)
         raise errors.unknown_query_property(name, table.name)
 
-    def _counts(
-        self, table: Table, conditions: list[Sql], options: Options, view: View
-    ) -> list[str]:
-        parts, total = [], -1
-        if options.count:
-            total = self._total(table, conditions)
-            parts.append(f'"@odata.count":{min(total, COUNT_CAP)}')
+    def counts(self, total: int | None, view: View) -> list[str]:
+        """What stands before the rows: their number, None if nobody asked for it, and
+        the annotations of the answer as a whole that the client prefers."""
+        shown = -1 if total is None else min(total, COUNT_CAP)
+        parts = [] if total is None else [f'"@odata.count":{shown}']
         annotations = view.preferences.annotations
         if TOTAL_COUNT in annotations:
-            parts.append(f'"@{TOTAL_COUNT}":{min(total, COUNT_CAP)}')
+            parts.append(f'"@{TOTAL_COUNT}":{shown}')
         if TOTAL_COUNT_EXCEEDED in annotations:
-            exceeded = json.dumps(total > COUNT_CAP)
+            exceeded = json.dumps((total or 0) > COUNT_CAP)
             parts.append(f'"@{TOTAL_COUNT_EXCEEDED}":{exceeded}')
+        if METADATA_VERSION in annotations:
+            parts.append(f'"@{METADATA_VERSION}":"{self.schema.version}"')
         return parts
 
     def _total(self, table: Table, conditions: list[Sql]) -> int:
@@ -260,6 +273,31 @@ class _ExpandOne:
         return self.type_index is None or row[self.type_index] == target.name
 
 
+class _ExpandReference:
+    """The address of the row a lookup points to, and the lookup's value with it."""
+
+    def __init__(
+        self, schema: Schema, table: Table, projection: Projection, expand: Expand
+    ) -> None:
+        self.target = _ExpandOne(schema, table, projection, expand)
+        self.column = table.columns[table.navigations[expand.navigation].column]
+        self.shown = self.column not in projection.selected
+
+    def texts(self, reader: Reader, rows: list[tuple], view: View) -> list[str]:
+        return [self._text(row, view.api_url) for row in rows]
+
+    def _text(self, row: tuple, api_url: str) -> str:
+        found, reference = row[self.target.id_index], "null"
+        for target in self.target.targets:
+            if self.target._points_to(row, target):
+                address = f"{api_url}/{target.entity_set}({found})"
+                reference = f'{{"@odata.id":{json.dumps(address)}}}'
+        member = f'"{self.target.expand.navigation}":{reference}'
+        if not self.shown:
+            return member
+        return f'"{self.column.wire}":{json.dumps(found)},{member}'
+
+
 class _ExpandMany:
     """The rows that point here, for a collection-valued navigation property."""
 
@@ -304,9 +342,12 @@ class _ExpandMany:
 def context_url(table: Table, options: Options, view: View, suffix: str = "") -> str:
     """The ``@odata.context`` of rows of ``table``, as a JSON string."""
     selected = list(options.select or ())
-    selected += [
-        f"{e.navigation}({','.join(e.options.select or ())})" for e in options.expand
-    ]
+    for expand in options.expand:
+        name, inside = expand.navigation, ",".join(expand.options.select or ())
+        if expand.reference:
+            selected += [name, f"{name}/$ref()"]
+        else:
+            selected.append(f"{name}({inside})")
     columns = f"({','.join(selected)})" if selected else ""
     return json.dumps(f"{view.api_url}/$metadata#{table.entity_set}{columns}{suffix}")
 

@@ -31,9 +31,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 # The language of every user here, as a Windows LCID.
 ENGLISH = 1033
+# Tables of type ``principal``, with whom they share the key: each row of theirs has its
+# id once more as this property, which is no column.
+PRINCIPALS = frozenset({"systemuser", "team"})
+PRINCIPAL_KEY = "ownerid"
 LOOKUP_TYPES = frozenset({"Lookup", "Owner", "Customer"})
 FILE_TYPES = frozenset({"File", "Image"})
 
@@ -170,6 +175,7 @@ class Schema:
 
         Only the ``touched`` tables have other columns than before (None: all may).
         """
+        self.__dict__.pop("version", None)
         before = self.tables
         kept = (
             {} if touched is None else {n: before[n] for n in before.keys() - touched}
@@ -205,6 +211,11 @@ class Schema:
                 target.referenced_by.append(relationship)
         for listener in self.listeners:
             listener()
+
+    @cached_property
+    def version(self) -> int:
+        """Another number whenever a definition is another one."""
+        return crc32(json.dumps(self.data, sort_keys=True).encode())
 
     @classmethod
     def load(cls) -> Schema:

@@ -85,6 +85,9 @@ PAGES = {
     ),
     "webapi/use-web-api-actions": "Use Web API actions",
     "webapi/use-web-api-functions": "Use Web API functions",
+    "webapi/web-api-basic-operations-sample": "Web API basic operations sample",
+    "webapi/web-api-functions-actions-sample": ("Web API functions and actions sample"),
+    "webapi/web-api-query-data-sample": "Web API query data sample",
     "webapi/web-api-service-documents": "Web API service documents",
     "webapi/web-api-types-operations": "Web API types and operations",
 }

@@ -68,6 +68,18 @@ def test_forms_of_an_inner_address(api, form):
     assert part.json()["UserId"]
 
 
+def test_rows_in_a_part_are_streamed(api):
+    """Content-Type of a collection: odata.streaming=true; not of a single object.
+
+    Learn: webapi/web-api-query-data-sample
+    """
+    gets = [operation("GET", f"/api/data/v9.2/{p}") for p in ("accounts", "WhoAmI")]
+    rows, one = read(send(api, *gets))
+    minimal = "application/json; odata.metadata=minimal"
+    assert rows.headers["Content-Type"] == f"{minimal}; odata.streaming=true"
+    assert one.headers["Content-Type"] == minimal
+
+
 def test_an_inner_request_has_its_own_headers(api, rows):
     """Prefer: return=representation for one of two.
 

@@ -507,14 +507,17 @@ def test_a_wrong_metadata_query(api):
 def test_the_current_organization(environment, api):
     """RetrieveCurrentOrganization: ids, version, tenant, addresses.
 
-    Learn: webapi/use-web-api-functions
+    Learn: webapi/web-api-functions-actions-sample
     """
     access = f"{CRM}.EndpointAccessType'Default'"
     detail = api.retrieve(f"RetrieveCurrentOrganization(AccessType={access})")["Detail"]
     assert detail["OrganizationId"] == api.retrieve("WhoAmI")["OrganizationId"]
     assert detail["TenantId"] == environment.tenant
     assert detail["OrganizationVersion"].startswith("9.")
-    assert "WebApplication" in detail["Endpoints"]["Keys"]
+    endpoints = detail["Endpoints"]
+    services = {"WebApplication", "OrganizationService", "OrganizationDataService"}
+    assert services <= set(endpoints["Keys"])
+    assert len(endpoints["Values"]) == len(endpoints["Keys"]) == endpoints["Count"]
 
 
 def test_the_version(api):

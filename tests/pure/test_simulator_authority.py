@@ -43,6 +43,28 @@ def test_client_secret_gives_a_token_for_the_organization(simulator):
     assert session.get("WhoAmI").status_code == 200
 
 
+def test_the_first_version_of_the_token_endpoint(simulator):
+    """`/oauth2/token` with a resource instead of a scope, as older clients ask; the
+    numbers are texts. "Service to service calls using client credentials" (v1.0)."""
+    ready = simulator.ready
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": ready["client_id"],
+        "client_secret": ready["client_secret"],
+        "resource": f"{ready['url']}/",
+    }
+    authority = simulator.open(f"{ready['url']}/{ready['tenant']}")
+    body = authority.post("oauth2/token", data=form).json()
+    assert (body["token_type"], body["expires_in"]) == ("Bearer", "3599")
+    assert body["resource"] == form["resource"]
+    assert int(body["expires_on"]) - int(body["not_before"]) == 3599
+    session = simulator.open(simulator.api_url, body["access_token"])
+    assert session.get("WhoAmI").status_code == 200
+    del form["resource"]
+    refused = authority.post("oauth2/token", data=form)
+    assert (refused.status_code, refused.json()["error_codes"]) == (400, [900144])
+
+
 @pytest.mark.parametrize(
     ("fields", "tenant", "status", "name", "number"),
     [
@@ -204,3 +226,13 @@ def test_plain_http_twin_serves_the_same_organization(simulator):
     session = simulator.open(f"{plain}/api/data/v9.2", answer["access_token"])
     context = session.get("WhoAmI").json()["@odata.context"]
     assert context.startswith(f"{plain}/api/data/v9.2/$metadata")
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/data/v9.2//WhoAmI", "//api/data/v9.2.21051.00140/WhoAmI"]
+)
+def test_forms_of_the_address_that_clients_write(simulator, api, path):
+    """Two slashes (pyDataverseOps, simple-dyn365), the full version (simple-dyn365)."""
+    answer = api.get(f"{simulator.ready['url']}{path}")
+    assert answer.status_code == 200
+    assert answer.json()["UserId"] == api.get("WhoAmI").json()["UserId"]
