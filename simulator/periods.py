@@ -43,8 +43,9 @@ def _text(moment: datetime | None) -> str | None:
     """A midnight is written as its day, so that it fits dates without a time too."""
     if moment is None:
         return None
-    form = "%Y-%m-%d" if moment == _day(moment) else "%Y-%m-%dT%H:%M:%SZ"
-    return moment.strftime(form)
+    if moment == _day(moment):
+        return moment.date().isoformat()
+    return f"{moment.replace(tzinfo=None).isoformat()}Z"
 
 
 def _day(moment: datetime) -> datetime:

@@ -18,10 +18,12 @@ _OPERATORS = "eq ne lt le gt ge in has add and or not".split()
 _FUNCTIONS = (
     "contains startswith endswith tolower length Microsoft.Dynamics.CRM.In "
     "Microsoft.Dynamics.CRM.Between Microsoft.Dynamics.CRM.LastXDays "
-    "Microsoft.Dynamics.CRM.EqualUserId Microsoft.Dynamics.CRM.On"
+    "Microsoft.Dynamics.CRM.EqualUserId Microsoft.Dynamics.CRM.On "
+    "Microsoft.Dynamics.CRM.OlderThanXYears Microsoft.Dynamics.CRM.ThisMonth"
 ).split()
 _FETCH_OPERATORS = (
-    "eq ne lt gt like not-like in between null on today last-x-days eq-userid x"
+    "eq ne lt gt like not-like in between null on today last-x-days eq-userid "
+    "olderthan-x-years last-month next-x-weeks x"
 ).split()
 _OPTIONS = (
     "$select $filter $orderby $top $expand $count $skiptoken $deltatoken $apply "

@@ -40,6 +40,8 @@ NOW = datetime(2024, 2, 28, 15, 30, 10, tzinfo=timezone.utc)
         ("olderthan-x-minutes", "30", (None, "2024-02-28T15:00:10Z")),
         ("olderthan-x-days", "2", (None, "2024-02-26")),
         ("olderthan-x-months", "14", (None, "2022-12-28")),
+        ("olderthan-x-years", "1500", (None, "0524-02-28")),
+        ("olderthan-x-hours", "17000000", (None, "0084-10-22T07:30:10Z")),
     ],
 )
 def test_a_period(name, count, expected):
