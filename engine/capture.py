@@ -36,28 +36,31 @@ class IntegrationCapture(models.AbstractModel):
     @api.model
     def _capture_dataverse(self, session):
         checkpoint = session.checkpoint
-        columns = session.columns
-        if checkpoint.columns and checkpoint.columns != ",".join(columns):
-            # A column that was added later has to be read of every row.
-            checkpoint._forget()
+        columns = ",".join(session.columns)
+        # A column that was added later has to be read of every row.
+        other_columns = checkpoint.columns and checkpoint.columns != columns
         # What has no link yet is listed completely anyway.
-        compare = checkpoint.compare and checkpoint.delta_link
+        if other_columns or (checkpoint.compare and checkpoint.delta_link):
+            checkpoint._list_anew()
         try:
-            self._follow(session, columns)
+            absent = self._follow(session)
         except dataverse.DataverseError as error:
             if error.name != "ExpiredVersionStamp":
                 raise
-            compare = True
-        if compare:
             checkpoint._forget()
-            self._follow(session, columns)
+            absent = self._follow(session)
+        self._follow_deletions(session)
+        told = self.env["integration.inbox"]._deleted(session.mapping, absent)
+        self._ask_for(session, [id_ for id_ in absent if id_ not in told])
 
     @api.model
-    def _follow(self, session, columns):
+    def _follow(self, session):
         """Follow the change link to its end, one page a transaction.
 
         The last page of a complete list commits together with what its completeness
         tells: whoever takes over after it only asks for changes.
+
+        :return: the ids of coupled rows that a complete list lacks
         """
         checkpoint = session.checkpoint
         complete = not checkpoint.delta_link
@@ -67,7 +70,7 @@ class IntegrationCapture(models.AbstractModel):
         absent = []
         link = checkpoint.next_link or checkpoint.delta_link or None
         inbox = self.env["integration.inbox"]
-        for page in self._pages(session, columns, link):
+        for page in self._pages(session, link):
             rows, deleted = page.rows, page.deleted
             rows_read = None if rows_read is None else rows_read + len(rows)
             self.env["integration.engine.epoch"]._note(session, rows)
@@ -80,7 +83,7 @@ class IntegrationCapture(models.AbstractModel):
             )
             checkpoint.write(
                 {
-                    "columns": ",".join(columns),
+                    "columns": ",".join(session.columns),
                     "next_link": page.next_link or False,
                     "delta_link": page.delta_link or checkpoint.delta_link,
                     "captured_at": fields.Datetime.now(),
@@ -93,11 +96,34 @@ class IntegrationCapture(models.AbstractModel):
                 checkpoint.compare = False
             self.env["integration.engine.run"]._commit(session)
             self.env["integration.engine.progress"]._check_stop(session)
-        self._ask_for(session, absent)
+        return absent
 
     @api.model
-    def _pages(self, session, columns, link):
+    def _follow_deletions(self, session):
+        """Hear what was deleted since the link that a complete list has replaced.
+
+        The rows that it tells of besides stand in the list, or in the link after it.
+        """
+        checkpoint = session.checkpoint
+        if not checkpoint.deletions_link:
+            return
+        try:
+            for page in self._pages(session, checkpoint.deletions_link):
+                self.env["integration.inbox"]._put_rows(
+                    session.mapping, (), page.deleted
+                )
+                checkpoint.deletions_link = page.next_link or False
+                self.env["integration.engine.run"]._commit(session)
+        except dataverse.DataverseError as error:
+            if error.kind in ("auth", "throttle", "transient"):
+                raise
+            # Too old, or of columns that are no more: whoever is absent is asked for.
+            checkpoint.deletions_link = False
+
+    @api.model
+    def _pages(self, session, link):
         """What changed, or everything where Dataverse keeps no record of changes."""
+        columns = session.columns
         if session.table.change_tracking:
             yield from session.client.changes(session.table, columns, link)
             return

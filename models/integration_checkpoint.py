@@ -25,6 +25,9 @@ class IntegrationCheckpoint(models.Model):
     )
     delta_link = fields.Char(help="Where the next capture starts; empty: from nothing.")
     next_link = fields.Char(help="A capture that was interrupted goes on here.")
+    deletions_link = fields.Char(
+        help="Set while everything is listed anew: what is asked here for deletions."
+    )
     columns = fields.Char(help="The columns that the links were asked for.")
     captured_at = fields.Datetime()
     top_version = fields.Char(help="The highest version of a row that was seen.")
@@ -115,10 +118,20 @@ class IntegrationCheckpoint(models.Model):
 
     def _forget(self):
         """Start the next capture from nothing."""
+        self._list_anew()
+        self.deletions_link = False
+
+    def _list_anew(self):
+        """Have the next capture list everything, and then ask what was deleted.
+
+        Only a link proves deletions: from a complete list a deleted row is merely
+        absent. So the link from before the list is followed once more after it.
+        """
         self.write(
             {
                 "delta_link": False,
                 "next_link": False,
+                "deletions_link": self.deletions_link or self.delta_link,
                 "columns": False,
                 "compare": True,
             }
@@ -130,9 +143,5 @@ class IntegrationCheckpoint(models.Model):
         self.write({"top_version": False, "top_row": False})
 
     def _request_compare(self):
-        """Have the next capture list everything, after what the link still tells.
-
-        The link is followed first because only it proves deletions: from a complete
-        list a deleted row is merely absent.
-        """
+        """Have the next capture list everything; see :meth:`_list_anew`."""
         self.compare = True

@@ -5,6 +5,7 @@ from unittest.mock import patch
 from odoo.exceptions import UserError
 from odoo.tests import tagged
 
+from .. import dataverse
 from .common import DataverseCase
 
 
@@ -166,6 +167,60 @@ class TestNotRestored(EpochCase):
         self.person.delete("account", last_row)
         self.env["integration.table.mapping"]._cron_compare()
         self.assertEqual(self.synchronize(self.customers)["state"], "done")
+        self.assertQuiet()
+
+    def delete_before_the_list(self, row_id):
+        """Delete a row after the last moment at which the old link was asked first."""
+        capture = self.env.registry["integration.engine.capture"]
+        pages = capture._pages
+
+        def pages_after_deletion(engine, session, *args):
+            if args[-1] is None:
+                self.person.delete("account", row_id)
+            return pages(engine, session, *args)
+
+        self.env["integration.table.mapping"]._cron_compare()
+        with patch.object(capture, "_pages", pages_after_deletion):
+            return self.synchronize(self.customers)
+
+    def test_the_newest_row_is_deleted_before_everything_is_listed(self):
+        """It waits in the inbox, and neither the list nor the link after it names it."""
+        kept, _row = self.pair("Kept")
+        last, last_row = self.pair("Last")
+        self.env["integration.inbox"]._put_rows(
+            self.customers, [(last_row, {"name": "Last"}, None)], ()
+        )
+        kept.phone = "7"
+        counters = self.delete_before_the_list(last_row)
+        self.assertEqual((counters["state"], last.active), ("done", False))
+        self.assertQuiet()
+
+    def test_the_newest_row_takes_no_part_and_is_deleted_before_the_list(self):
+        self.customers.integration_filter = "name ne 'Other'"
+        kept, _row = self.pair("Kept")
+        other = self.person.create("account", name="Other")
+        self.synchronize(self.customers)
+        kept.phone = "7"
+        self.assertEqual(self.delete_before_the_list(other)["state"], "done")
+        self.assertQuiet()
+
+    def test_the_run_ends_between_the_list_and_the_link_from_before(self):
+        """The next run asks that link: the list alone proves no deletion."""
+        self.pair("Kept")
+        last, last_row = self.pair("Last")
+        self.person.delete("account", last_row)
+        self.env["integration.table.mapping"]._cron_compare()
+        checkpoint = self.env["integration.checkpoint"]._of(self.customers)
+        link = checkpoint.delta_link
+        capture = self.env.registry["integration.engine.capture"]
+        unanswered = dataverse.DataverseError("Unreachable")
+        with patch.object(capture, "_follow_deletions", side_effect=unanswered):
+            self.assertEqual(self.synchronize(self.customers)["state"], "failed")
+        self.assertEqual(checkpoint.deletions_link, link)
+        self.assertNotEqual(checkpoint.delta_link, link)
+        self.assertTrue(last.active)
+        self.assertEqual(self.synchronize(self.customers)["state"], "done")
+        self.assertFalse(checkpoint.deletions_link or last.active)
         self.assertQuiet()
 
     def test_the_newest_row_is_our_own_deletion(self):
