@@ -184,7 +184,7 @@ class TestNotRestored(EpochCase):
             return self.synchronize(self.customers)
 
     def test_the_newest_row_is_deleted_before_everything_is_listed(self):
-        """It waits in the inbox, and neither the list nor the link after it names it."""
+        """It waits in the inbox, and neither the list nor the link names it."""
         kept, _row = self.pair("Kept")
         last, last_row = self.pair("Last")
         self.env["integration.inbox"]._put_rows(
