@@ -248,8 +248,11 @@ class IntegrationPush(models.AbstractModel):
                 self._succeeded(session, item, outcome.row)
             else:
                 self._failed(session, item, outcome.error)
-        self.env["integration.engine.epoch"]._note(
-            session, [outcome.row for _item, outcome in outcomes if outcome.row]
+        rows = [outcome.row for _item, outcome in outcomes if outcome.row]
+        self.env["integration.engine.epoch"]._note(session, rows)
+        # What waits in the inbox about these rows was read before they were written.
+        self.env["integration.inbox"]._have_read_anew(
+            session.mapping, [row.id for row in rows]
         )
         self.env["integration.engine.couple"]._announce(
             session,

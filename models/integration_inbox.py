@@ -205,6 +205,16 @@ class IntegrationInbox(models.Model):
         return {row[0] for row in self.env.cr.fetchall()}
 
     @api.model
+    def _have_read_anew(self, mapping, external_ids):
+        """What is known about these rows has been overtaken: it is asked for again."""
+        self.env.cr.execute(
+            "UPDATE integration_inbox SET values = NULL, etag = NULL, deleted = false"
+            " WHERE mapping_id = %s AND external_id = ANY(%s)"
+            " AND (values IS NOT NULL OR deleted)",
+            [mapping.id, list(external_ids)],
+        )
+
+    @api.model
     def _resume(self, mapping):
         """What waited in the hope of another record waits no longer.
 

@@ -547,6 +547,36 @@ class TestDependencies(ErrorCase):
         self.assertEqual(self.partner_of(contact).parent_id, company)
         self.assertQuiet()
 
+    def test_what_waited_is_older_than_what_was_written_meanwhile(self):
+        """A row that was read before our own write is no news after it."""
+        self.customers.synch_only_coupled = False
+        company, account = self.pair()
+        anna = self.employee(company, phone="1")
+        self.synchronize()
+        contact = self.coupled(anna, self.contacts)
+        company.coupling_ids._uncouple()
+        self.person.write("contact", contact, emailaddress1="anna@example.com")
+        anna.phone = "2"
+        self.synchronize()
+        self.assertError(
+            "dependency", "waits for its Related Company", self.contacts, res_id=anna.id
+        )
+        self.assertEqual(
+            self.person.read("contact", contact, "telephone1"), {"telephone1": "2"}
+        )
+        wizard = self.env["integration.coupling.wizard"].create(
+            {
+                "mapping_id": self.customers.id,
+                "res_id": company.id,
+                "external_id": account,
+                "synchronize": "get",
+            }
+        )
+        wizard.action_couple()
+        self.run_scheduled()
+        self.assertEqual((anna.phone, anna.email), ("2", "anna@example.com"))
+        self.assertQuiet()
+
     def test_employee_of_an_uncoupled_company(self):
         company = self.company()
         anna = self.employee(company)
