@@ -97,7 +97,9 @@ class Ghost:
     def _wrote(self, side: str, birth: str, values: dict[str, str]) -> None:
         for field, value in values.items():
             if value:
-                self.written[value] = birth
+                # Whoever writes what stands there already may see another one's.
+                if self.written.setdefault(value, birth) != birth:
+                    self.sharing[value].add(birth)
                 self.field_of[value] = field
                 self.origin[value] = side
                 self.seen_over.discard(value)
