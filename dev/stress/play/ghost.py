@@ -88,11 +88,13 @@ class Ghost:
         self._wrote(side, birth, values)
 
     def wrote(self, side: str, card: Card, values: dict[str, str]) -> None:
-        """Somebody looked at a record and wrote these tokens, "" to empty a field."""
-        for field in values:
-            if card.values[field]:
-                self.seen_over.add(card.values[field])
-        self._wrote(side, card.birth, values)
+        """Somebody looked at a record and wrote these tokens, "" to empty a field.
+
+        What stood there already is worth what it was before.
+        """
+        new = {f: value for f, value in values.items() if card.values[f] != value}
+        self.seen_over |= {card.values[field] for field in new} - {""}
+        self._wrote(side, card.birth, new)
 
     def _wrote(self, side: str, birth: str, values: dict[str, str]) -> None:
         for field, value in values.items():
@@ -119,9 +121,15 @@ class Ghost:
         self.touched(side, card.birth)
 
     def removed(self, side: str, card: Card) -> None:
-        """Somebody looked at a record and deleted it."""
-        self.deleted.add((side, card.birth))
-        self.removals.add((side, card.birth))
+        """Somebody looked at a record and deleted it, with all that it took in."""
+        births = {card.birth}
+        if side == ODOO:
+            births |= {b for b, key in self.merged_away.items() if key == card.key}
+            for birth in births:
+                self.merged_away.pop(birth, None)
+        gone = {(side, birth) for birth in births}
+        self.deleted |= gone
+        self.removals |= gone
         self.user_keys.add((side, card.key))
         visible = set(card.values.values())
         living = {
@@ -132,7 +140,7 @@ class Ghost:
         # A write whose answer was lost looks like somebody else's: so either side.
         unseen = {birth for _side, birth in self.unseen}
         if living - visible or self._kin(card.birth) & unseen:
-            self.excused.add((side, card.birth))
+            self.excused |= gone
         self.seen_over |= visible
 
     def restored(self, side: str, birth: str, values: dict[str, str]) -> None:
