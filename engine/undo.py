@@ -218,7 +218,8 @@ class IntegrationUndo(models.AbstractModel):
             return self.env._("Records of this kind cannot be archived.")
         item.groups = session.schema.groups
         item.plan = sync.Restoration(
-            groups=tuple(g for g in item.groups if name in g.names(change.side))
+            groups=tuple(g for g in item.groups if name in g.names(change.side)),
+            seen=now,
         )
         written = item.plan.pull if change.side == "odoo" else item.plan.push
         written[name] = value

@@ -18,9 +18,11 @@ class Restoration(FieldPlan):
 
     `groups`: what is restored. `left`: the names whose values are no longer those that
     the change wrote; nothing is done about them, nor about what travels with them.
+    `seen`: what the side held before.
     """
 
     groups: tuple[Group, ...] = ()
+    seen: Mapping[str, Any] = field(default_factory=dict)
     left: list[str] = field(default_factory=list)
 
     def base_after(
@@ -32,16 +34,25 @@ class Restoration(FieldPlan):
         """The base once the values are restored: on the other side nothing happened.
 
         Both sides say something else now, and neither has changed since: the next run
-        leaves them so, until one of them does.
+        leaves them so, until one of them does. What else a restored group holds is not
+        agreed by that: somebody may have changed it since the last run.
         """
         after = base or Base()
+        odoo, dataverse = (self._became(row) for row in (odoo_read, dataverse_read))
         for group in self.groups:
             if after.knows(group):
-                odoo, dataverse = after.odoo, after.dataverse
                 after = after.merge(
-                    group, odoo_read or odoo, dataverse_read or dataverse
+                    group, {**after.odoo, **odoo}, {**after.dataverse, **dataverse}
                 )
         return after
+
+    def _became(self, row: Mapping[str, Any] | None) -> dict[str, Any]:
+        """What the restoration changed, and what followed from it."""
+        return {
+            name: value
+            for name, value in (row or {}).items()
+            if name not in self.seen or self.seen[name] != value
+        }
 
 
 def plan_restoration(
@@ -57,7 +68,7 @@ def plan_restoration(
     what the change replaced and what it wrote. A group is restored as a whole or not at
     all.
     """
-    plan = Restoration()
+    plan = Restoration(seen=now)
     touched = [group for group in groups if set(group.names(side)) & after.keys()]
     parts = [tuple(n for n in group.names(side) if n in after) for group in touched]
     grouped = {name for names in parts for name in names}

@@ -149,6 +149,21 @@ class TestUndo(DataverseCase):
             self.person.read("account", row_id, "telephone1"), {"telephone1": "3"}
         )
 
+    def test_what_was_edited_in_the_same_group_is_not_lost(self):
+        """The city is put back; the street that somebody wrote meanwhile travels."""
+        partner, row_id = self.pair(address1_city="old")
+        self.person.write("account", row_id, address1_city="new")
+        self.synchronize(self.customers)
+        partner.street = "edited"
+        self.undo()
+        self.assertEqual((partner.street, partner.city), ("edited", "old"))
+        self.synchronize(self.customers)
+        self.assertEqual(
+            self.person.read("account", row_id, "address1_line1", "address1_city"),
+            {"address1_line1": "edited", "address1_city": "old"},
+        )
+        self.assertQuiet()
+
     def test_a_created_record_is_archived(self):
         partner, row_id = self.pair()
         self.undo()

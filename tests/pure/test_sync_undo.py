@@ -56,6 +56,24 @@ def test_the_other_side_of_the_base_stays():
     assert not after.changed(PHONE, "dataverse", {"telephone1": "2"})
 
 
+def test_what_else_the_group_holds_is_not_agreed_by_it():
+    """A street that somebody wrote since the last run is still news."""
+    base = Base({"street": "A", "city": "new"}, {"line1": "A", "city1": "new"})
+    now = {"street": "edited", "city": "new"}
+    plan = restore(now, {"city": "old"}, {"city": "new"})
+    after = plan.base_after(base, odoo_read={"street": "edited", "city": "old"})
+    assert after == base.merge(
+        ADDRESS, {"street": "A", "city": "old"}, base.dataverse
+    )
+    assert after.changed(ADDRESS, "odoo", {"street": "edited", "city": "old"})
+    there = restore(
+        {"line1": "edited", "city1": "new"}, {"city1": "old"}, {"city1": "new"}, "dataverse"
+    )
+    read = {"line1": "edited", "city1": "old"}
+    after = there.base_after(base, dataverse_read=read)
+    assert after.dataverse == {"line1": "A", "city1": "old"}
+
+
 def test_what_was_never_agreed_stays_so():
     now = {"phone": "2", "street": None, "city": None}
     plan = restore(now, {"phone": "1"}, {"phone": "2"})

@@ -484,7 +484,7 @@ class Ghost:
                 raise Broken(f"I6 coupled, but gone: {odoo or res_id}, {row or guid}")
             if not (odoo.inside and row.inside):
                 continue
-            if odoo.birth in self.put_back:
+            if self._kin(odoo.birth) & self.put_back:
                 continue  # what was put back on one side stays so, and is agreed
             for field, value in odoo.values.items():
                 if field in ADDRESS and odoo.parent:
