@@ -161,7 +161,7 @@ class TestNotRestored(EpochCase):
         self.assertQuiet()
 
     def test_the_newest_row_is_deleted_before_the_nightly_compare(self):
-        """A complete list does not tell of deletions: the link is followed first."""
+        """A complete list does not tell of deletions: the link from before does."""
         self.pair("Kept")
         _last, last_row = self.pair("Last")
         self.person.delete("account", last_row)
