@@ -187,12 +187,8 @@ class IntegrationAudit(models.AbstractModel):
         arrived, refused, known = {}, [], []
         log = self.env["integration.change"]
         for change in log._unanswered(session.mapping, rows):
-            row = rows[change.external_id]
             told = (change.external_id, change.after)
-            there = all(
-                self._arrived(session, n, row.get(n), change)
-                for n in change.after or {}
-            )
+            there = self._arrived(session, change, rows[change.external_id])
             # The same, sent twice, was written once.
             if there and told not in known:
                 known.append(told)
@@ -203,8 +199,18 @@ class IntegrationAudit(models.AbstractModel):
         log._refused(refused)
 
     @api.model
-    def _arrived(self, session, name, value, change):
-        """Whether a row holds what a change sent; an image is another than before."""
+    def _arrived(self, session, change, row):
+        """Whether a row that is there shows that a change has been carried out."""
+        if change.action in ("create", "delete"):
+            return change.action == "create"
+        return all(
+            self._holds(session, change, name, row.get(name))
+            for name in change.after or {}
+        )
+
+    @api.model
+    def _holds(self, session, change, name, value):
+        """Whether a value is the one that was sent; an image is another than before."""
         sent = change.after[name]
         if sent and name in session.schema.images("dataverse"):
             return value not in (None, (change.before or {}).get(name))

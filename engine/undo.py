@@ -169,23 +169,51 @@ class IntegrationUndo(models.AbstractModel):
         images = self.env["integration.engine.images"]
         lost = images._not_kept(session, change.before or {}, change.side)
         after = {n: v for n, v in (change.after or {}).items() if n not in lost}
+        plan = self._restoration(item, now, after)
+        elsewhere = self._elsewhere(session, item, plan)
+        if elsewhere:
+            rest = {n: v for n, v in after.items() if n not in elsewhere}
+            plan = self._restoration(item, now, rest)
+        nothing = not plan.pull and not plan.push
+        notes = []
+        if plan.left and nothing:
+            notes.append(self.env._("It was changed since."))
+        elif plan.left:
+            names = self._labels(session, change, plan.left)
+            notes.append(self.env._("Left as it was changed since: %s.", names))
+        if elsewhere:
+            names = self._labels(session, change, sorted(elsewhere))
+            notes.append(self.env._("Left as it is the company's now: %s.", names))
+        if lost:
+            notes.append(self._pictures_lost(session, change, lost))
+        note = " ".join(notes) or None
+        if nothing:
+            return note or self.env._("It was changed since.")
+        item.note, item.action, item.plan = note, "fields", plan
+        return None
+
+    @api.model
+    def _restoration(self, item, now, after):
+        change = item.undoes
         plan = sync.plan_restoration(
             item.groups, change.side, now, change.before or {}, after
         )
         plan.reasons = {group.key: "undo" for group in plan.groups}
-        if not plan.pull and not plan.push:
-            if lost and not plan.left:
-                return self._pictures_lost(session, change, lost)
-            return self.env._("It was changed since.")
-        notes = []
-        if plan.left:
-            names = self._labels(session, change, plan.left)
-            notes.append(self.env._("Left as it was changed since: %s.", names))
-        if lost:
-            notes.append(self._pictures_lost(session, change, lost))
-        item.note = " ".join(notes) or None
-        item.action, item.plan = "fields", plan
-        return None
+        return plan
+
+    @api.model
+    def _elsewhere(self, session, item, plan):
+        """What a restored record would share with another one, and write there too.
+
+        Such as the address of a contact, which is that of the company above: somebody
+        may have edited it there.
+        """
+        if not plan.pull:
+            return set()
+        records = self.env["integration.engine.records"]
+        return plan.pull.keys() & records._skipped_fields(
+            session, {**item.odoo, **plan.pull}
+        )
 
     _plan_archive = _plan_write
 
@@ -265,6 +293,8 @@ class IntegrationUndo(models.AbstractModel):
             for n, v in change.before.items()
             if n in session.schema.odoo and n not in lost
         }
+        for name in records._skipped_fields(session, held):
+            held.pop(name, None)
         try:
             with self.env.cr.savepoint():
                 record = session.records.with_context(tracking_disable=True).create(

@@ -77,6 +77,51 @@ class TestUndo(DataverseCase):
         self.assertEqual(counters["failed"], 1)
         self.assertEqual(len(self.log(partner)), before)
 
+    def test_a_deletion_that_was_not_carried_out_is_not_logged(self):
+        """Somebody edited the row first; undo must not make a second one."""
+        self.customers.write(
+            {"deletion_policy": "delete", "update_conflict_policy": "manual"}
+        )
+        partner, row_id = self.pair(telephone1="1")
+        push = self.env.registry["integration.engine.push"]
+        send = push._send
+        edits = iter(["2"])
+
+        def send_late(engine, session, items):
+            for phone in edits:
+                self.person.write("account", row_id, telephone1=phone)
+            return send(engine, session, items)
+
+        partner.unlink()
+        with patch.object(push, "_send", send_late):
+            counters = self.synchronize(self.customers)
+        self.assertEqual(counters["conflicts"], 1)
+        self.assertEqual(list(self.person.all("account", "name")), [row_id])
+        log = self.env["integration.change"].search([("external_id", "=", row_id)])
+        self.assertEqual(log.mapped("action"), ["create"])
+
+    def test_a_row_that_was_made_and_changed_at_once_is_logged(self):
+        """The answer is lost, somebody edits the row: it was made all the same."""
+        lost = {"method": "POST", "path": "batch", "then": {"drop": "after"}}
+        self.simulator.rules("faults", {**lost, "count": 1})
+        partner = self.company(phone="1")
+        push = self.env.registry["integration.engine.push"]
+        adopt = push._adopt
+
+        def adopt_late(engine, session, coupling, *reserved):
+            self.person.write("account", coupling.external_id, telephone1="2")
+            return adopt(engine, session, coupling, *reserved)
+
+        with patch.object(push, "_adopt", adopt_late):
+            for _run in range(2):
+                self.env.cr.execute("UPDATE integration_inbox SET not_before = NULL")
+                self.synchronize(self.customers)
+        self.assertEqual(partner.phone, "2")
+        made = self.log(partner).filtered(lambda c: c.side == "dataverse")
+        self.assertEqual(
+            [(c.action, c.state) for c in made], [("create", "done")], made
+        )
+
     # -- undoing ----------------------------------------------------------------------
 
     def test_a_pulled_value_is_put_back(self):
@@ -163,6 +208,35 @@ class TestUndo(DataverseCase):
             {"address1_line1": "edited", "address1_city": "old"},
         )
         self.assertQuiet()
+
+    def test_what_is_the_address_of_the_company_now_is_left(self):
+        """Odoo writes the address of who stands below a company in the company too."""
+        partner, row_id = self.pair(telephone1="1")
+        self.person.write("account", row_id, address1_line1="Old Road", telephone1="2")
+        self.synchronize(self.customers)
+        above = self.company("Above")
+        partner.parent_id = above
+        self.assertEqual(above.street, "Old Road", "Odoo takes it along")
+        change = self.log(partner)[0]
+        self.undo(change)
+        self.assertEqual((partner.phone, partner.street), ("1", "Old Road"))
+        self.assertEqual(above.street, "Old Road")
+        self.assertEqual(change.note, "Left as it is the company's now: Street.")
+
+    def test_a_record_comes_back_without_the_address_of_its_company(self):
+        self.connection.mapping_ids.deletion_policy = "delete"
+        above = self.company("Above")
+        partner, row_id = self.pair(address1_line1="Old Road")
+        partner.parent_id = above
+        self.synchronize()
+        self.person.delete("account", row_id)
+        self.synchronize(self.customers)
+        self.assertFalse(partner.exists())
+        above.street = False
+        self.undo()
+        restored = self.env["res.partner"].search([("name", "=", "Acme")])
+        self.assertEqual(restored.parent_id, above)
+        self.assertFalse(above.street)
 
     def test_a_created_record_is_archived(self):
         partner, row_id = self.pair()

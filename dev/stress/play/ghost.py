@@ -74,13 +74,21 @@ class Ghost:
         # GUIDs of rows that rest in Dataverse, and of those that took their place.
         self.merged_rows: dict[str, str] = {}
         self.merged_there: set[str] = set()  # births whose rows were merged
-        # Tokens of an address, and the births that share it in Odoo.
+        # Tokens that somebody wrote, and others whose records came to hold them too.
         self.sharing: defaultdict[str, set[str]] = defaultdict(set)
+        # Births, and those of the companies that ever stood above them in Odoo.
+        self.above: defaultdict[str, set[str]] = defaultdict(set)
         self.unseen: set[tuple[str, str]] = set()
         self.deletion_policies: set[str] = set()
         self.user_keys: set[tuple[str, Any]] = set()
 
     # -- what people do ---------------------------------------------------------------
+
+    def looked_at(self, cards: dict[Any, Card]) -> None:
+        """Somebody sees Odoo as it is: which record stands below which."""
+        for card in cards.values():
+            if card.parent in cards:
+                self.above[card.birth].add(cards[card.parent].birth)
 
     def created(self, side: str, birth: str, values: dict[str, str]) -> None:
         """Somebody made a record with these tokens."""
@@ -189,6 +197,22 @@ class Ghost:
     def _kin(self, birth: str) -> frozenset[str]:
         return self.kin.get(birth) or frozenset({birth})
 
+    def _sources(self, card: Card, field: str) -> frozenset[str]:
+        """The births whose values a record may hold.
+
+        In Odoo it has the address of the company above, and keeps it when that one
+        moves on, or when it is archived itself.
+        """
+        births = self._kin(card.birth)
+        if field not in ADDRESS:
+            return births
+        found: frozenset[str] = frozenset()
+        while births - found:
+            found |= births
+            above = set().union(*(self.above[birth] for birth in births))
+            births = found.union(*map(self._kin, above))
+        return found
+
     def spread(self, side: str, before: Card, after: Card) -> None:
         """Somebody changed a record by what they did to another one."""
         for field in ADDRESS & before.values.keys():
@@ -254,11 +278,7 @@ class Ghost:
         sides = {side: self.world.cards(side) for side in OTHER}
         for cards in sides.values():
             self.born |= {key: card.birth for key, card in cards.items()}
-        for card in sides[ODOO].values():
-            above = sides[ODOO].get(card.parent)
-            for field in ADDRESS & card.values.keys():
-                if above and card.values[field] == above.values.get(field):
-                    self.sharing[card.values[field]].add(card.birth)
+        self.looked_at(sides[ODOO])
         return sides
 
     def check_step(self, before: dict[str, dict[Any, Card]]) -> None:
@@ -311,10 +331,10 @@ class Ghost:
                 raise Broken(f"I2 {side} holds {invented or card} that nobody wrote")
             foreign = {
                 value
-                for value in card.values.values()
+                for field, value in card.values.items()
                 if value
-                and self.written[value] not in self._kin(card.birth)
-                and not self._kin(card.birth) & self.sharing[value]
+                and not self._sources(card, field)
+                & {self.written[value], *self.sharing[value]}
             }
             if foreign:
                 raise Broken(f"I2 {side}: {card} holds {foreign} of another record")

@@ -39,7 +39,10 @@ class People:
     def do(self, deed: Deed) -> None:
         """Do it, if there is anything to do it to."""
         act = getattr(self, deed.kind)
-        cards = list(self.world.cards(deed.side).values())
+        seen = self.world.cards(deed.side)
+        if deed.side == ODOO:
+            self.ghost.looked_at(seen)
+        cards = list(seen.values())
         if not cards and not deed.kind.startswith(("create", "restore")):
             return
         card = cards[deed.who % len(cards)] if cards else None
