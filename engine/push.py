@@ -6,6 +6,7 @@ from odoo import api, fields, models
 from odoo.tools import SQL
 
 from .. import dataverse, sync
+from .records import guid_in
 
 # Seconds until a record is tried again after the n-th passing failure in a row.
 BACK_OFF = (30, 120, 600, 3600)
@@ -93,21 +94,17 @@ class IntegrationPush(models.AbstractModel):
     def _hold_back(self, session, item):
         """Keep back what Dataverse would refuse, and say so; the rest is sent."""
         creating = item.action in WRITES
-        problems = dataverse.check(
-            session.table,
-            self._creatable(session, item.values) if creating else item.plan.push,
-            creating=creating,
-        )
-        if not problems:
-            return
+        values = self._creatable(session, item.values) if creating else item.plan.push
         lines = {
             column: line
             for group in item.groups
             for line in group.lines
             for column in line.columns
         }
-        for problem in problems:
+        columns = set()
+        for problem in dataverse.check(session.table, values, creating=creating):
             line = lines.get(problem.column)
+            columns.add(problem.column)
             self.env["integration.engine.plan"]._fail(
                 session,
                 item,
@@ -120,7 +117,9 @@ class IntegrationPush(models.AbstractModel):
                 code=problem.name,
                 field_name=line.fields[0] if line and line.fields else problem.column,
             )
-        columns = {problem.column for problem in problems}
+        columns |= self._dangling(session, item, values, lines)
+        if not columns:
+            return
         if not creating:
             item.plan.hold_back(columns)
         elif any(
@@ -132,6 +131,38 @@ class IntegrationPush(models.AbstractModel):
             item.groups = tuple(g for g in item.groups if columns.isdisjoint(g.columns))
             kept = {column for group in item.groups for column in group.columns}
             item.values = {c: v for c, v in item.values.items() if c in kept}
+
+    @api.model
+    def _dangling(self, session, item, values, lines):
+        """The columns that would point to a deleted row; the item waits for better.
+
+        What it points to may be restored in Dataverse, or made anew, or somebody
+        chooses another one in Odoo: so it is tried again now and then.
+        """
+        columns = {
+            name
+            for name, value in values.items()
+            if session.table.columns[name].type in dataverse.metadata.LOOKUPS
+            and guid_in(value) in session.gone
+        }
+        for column in sorted(columns):
+            line = lines.get(column)
+            item.waiting_for = BACK_OFF[min(item.attempts, len(BACK_OFF) - 1)]
+            self.env["integration.engine.plan"]._fail(
+                session,
+                item,
+                "dependency",
+                self.env._(
+                    "'%(name)s' does not get its %(field)s in Dataverse, as that was "
+                    "deleted there. Restore it, or choose another one; it is tried "
+                    "again by itself.",
+                    name=self.env["integration.engine.plan"]._title(session, item),
+                    field=session.table.columns[column].label,
+                ),
+                code="deleted",
+                field_name=line.fields[0] if line and line.fields else column,
+            )
+        return columns
 
     @api.model
     def _is_required(self, session, item, column):
@@ -359,6 +390,16 @@ class IntegrationPush(models.AbstractModel):
             # Our own earlier request arrived after all: the GUID is ours alone.
             item.action = "again"
             return self._adopt(session, item.coupling, item.coupling.reserved)
+        if error.name == "ObjectDoesNotExist" and error.kind == "dependency":
+            # Another row than this one, to which it shall point.
+            session.gone.add(error.facts["id"].lower())
+            if creating:
+                self._withdraw(session, item)
+            return self._look_again(
+                session,
+                item,
+                self.env._("'%s' belongs to what was deleted in Dataverse."),
+            )
         if error.name == "ObjectDoesNotExist" and not creating:
             if item.action in REMOVALS:
                 return self._succeeded(session, item, None)
@@ -418,7 +459,8 @@ class IntegrationPush(models.AbstractModel):
         give_up = item.attempts >= MAX_CONFLICTS
         self.env["integration.inbox"]._put_hints(
             session.mapping,
-            external_ids=[item.external_id],
+            res_ids=[] if item.external_id else [item.res_id],
+            external_ids=[item.external_id] if item.external_id else [],
             prefer=item.prefer,
             attempts=0 if give_up else item.attempts + 1,
             seconds=BACK_OFF[-1] if give_up else 0,

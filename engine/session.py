@@ -15,6 +15,7 @@ class Session:
     only.
     ``only`` limits the run to some records: ``(res_ids, external_ids)``.
     ``known`` maps references (``table(guid)``) to the ids of the coupled records.
+    ``gone``: GUIDs of rows that others should point to, and that are deleted.
     ``stopped_by``: the answer to one row that concerns the whole connection.
     ``match``: look for a counterpart before creating. ``patient``: a record that refers
     to another one waits for it to be created, so that it is created complete.
@@ -53,6 +54,7 @@ class Session:
     patient: bool = True
     wanted: set = field(default_factory=set)
     asked: set = field(default_factory=set)
+    gone: set = field(default_factory=set)
     out_of_time: bool = False
     stopped_by: Exception | None = None
     counts: Counter = field(default_factory=Counter)

@@ -577,6 +577,48 @@ class TestDependencies(ErrorCase):
         self.assertEqual((anna.phone, anna.email), ("2", "anna@example.com"))
         self.assertQuiet()
 
+    def test_employee_of_a_company_that_was_deleted_in_dataverse(self):
+        """One column cannot be written: the others are, and the new one waits."""
+        self.customers.write({"synch_only_coupled": False, "deletion_policy": "manual"})
+        company, account = self.pair()
+        other, _other_row = self.pair("Other")
+        anna = self.employee(other)
+        self.synchronize()
+        contact = self.coupled(anna, self.contacts)
+        self.person.delete("account", account)
+        self.synchronize(self.customers)
+        anna.write({"parent_id": company.id, "phone": "2"})
+        ben = self.employee(company, "Ben Falk")
+        self.simulator.control("DELETE", "requests")
+        self.synchronize(self.contacts)
+        self.assertLess(len(self.simulator.control("GET", "requests")), 10)
+        self.assertEqual(
+            self.person.read("contact", contact, "telephone1"), {"telephone1": "2"}
+        )
+        errors = self.errors(self.contacts).sorted("res_id")
+        self.assertEqual(errors.mapped("res_id"), [anna.id, ben.id])
+        for error in errors:
+            self.assertEqual(error.kind, "dependency")
+            self.assertRegex(error.message, "does not get its Company Name .* deleted")
+        self.assertEqual(list(self.person.all("contact", "lastname")), [contact])
+        company.coupling_ids.error_ids.action_restore_record()
+        self.run_scheduled()
+        self.env.cr.execute("UPDATE integration_inbox SET not_before = NULL")
+        self.synchronize()
+        anew = self.coupled(company, self.customers)
+        self.assertNotEqual(anew, account)
+        for partner in (anna, ben):
+            self.assertEqual(
+                self.person.read(
+                    "contact",
+                    self.coupled(partner, self.contacts),
+                    "parentcustomerid",
+                ),
+                {"parentcustomerid": f"account({anew})"},
+            )
+        self.assertEqual(errors.mapped("state"), ["resolved"] * 2)
+        self.assertQuiet()
+
     def test_employee_of_an_uncoupled_company(self):
         company = self.company()
         anna = self.employee(company)

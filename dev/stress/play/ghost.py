@@ -460,11 +460,12 @@ class Ghost:
             raise Broken(f"I6 {counters['requests']} requests with nothing to do")
 
     def _waits(self) -> bool:
-        """Whether a deletion is tried now and then, as other rows belong to the row."""
+        """Whether something is tried now and then: a deletion, as other rows belong to
+        the row, or a row that shall belong to a deleted one."""
         with self.world.cursor() as cr:
             cr.execute(
-                "SELECT FROM sync_error"
-                " WHERE code = 'belonging' AND state <> 'resolved'"
+                "SELECT FROM sync_error WHERE kind = 'dependency'"
+                " AND code IN ('belonging', 'deleted') AND state <> 'resolved'"
             )
             return bool(cr.rowcount)
 
