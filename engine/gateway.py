@@ -1,6 +1,7 @@
 """The way out: who may talk to which Dataverse, and with what client."""
 
 import hashlib
+import json
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -211,17 +212,10 @@ class IntegrationGateway(models.AbstractModel):
         :rtype: dataverse.Table
         :raise dataverse.DataverseError: when Dataverse refuses
         """
-        stored = (
-            self.env["integration.table"]
-            .sudo()
-            .search_fetch(
-                [("connection_id", "=", connection.id), ("name", "=", name)],
-                ["definition", "refreshed_at"],
-            )
-        )
+        stored, refreshed_at, table = self._known(connection, name)
         oldest = fields.Datetime.now() - SCHEMA_IS_FRESH
-        if stored.definition and not refresh and stored.refreshed_at > oldest:
-            return dataverse.Table.from_dict(stored.definition)
+        if table and not refresh and refreshed_at > oldest:
+            return table
         table = self._client(connection).table(name)
         vals = {
             "label": table.label,
@@ -234,6 +228,34 @@ class IntegrationGateway(models.AbstractModel):
         else:
             stored.create({"connection_id": connection.id, "name": name, **vals})
         return table
+
+    @api.model
+    def _known(self, connection, name):
+        """What is stored about a table.
+
+        As a field the definition would be copied, column by column, by each who reads
+        it; here it is understood once, as long as it stays the same.
+
+        :return: ``(record, refreshed_at, dataverse.Table | None)``
+        """
+        tables = self.env["integration.table"].sudo()
+        tables.flush_model()
+        self.env.cr.execute(
+            "SELECT id, refreshed_at, md5(definition::text) FROM integration_table"
+            " WHERE connection_id = %s AND name = %s",
+            [connection.id, name],
+        )
+        id_, refreshed_at, digest = self.env.cr.fetchone() or (None, None, None)
+        table = self._understood(id_, digest) if digest else None
+        return tables.browse(id_), refreshed_at, table
+
+    @tools.ormcache("digest")
+    def _understood(self, id_, digest):
+        self.env.cr.execute(
+            "SELECT definition::text FROM integration_table WHERE id = %s", [id_]
+        )
+        (definition,) = self.env.cr.fetchone()
+        return dataverse.Table.from_dict(json.loads(definition))
 
     @api.model
     def _sentence(self, error):

@@ -168,18 +168,10 @@ class IntegrationSchema(models.AbstractModel):
 
         :rtype: dataverse.Table | None
         """
-        stored = (
-            self.env["integration.table"]
-            .sudo()
-            .search(
-                [
-                    ("connection_id", "=", mapping.connection_id.id),
-                    ("name", "=", mapping.integration_table),
-                    ("definition", "!=", False),
-                ]
-            )
+        *_stored, table = self.env["integration.engine.gateway"]._known(
+            mapping.connection_id, mapping.integration_table
         )
-        return dataverse.Table.from_dict(stored.definition) if stored else None
+        return table
 
     @api.model
     def _check(self, mapping):
