@@ -336,6 +336,34 @@ class IntegrationCapture(models.AbstractModel):
         return session.client.requests > before
 
     @api.model
+    def _as_before(self, session, items):
+        """The items whose records and rows are coupled as they were.
+
+        While Dataverse was asked somebody may have merged a record, or coupled or
+        uncoupled it. What came in about it is still there, and is decided on next.
+        """
+        couplings = self._couplings(
+            session,
+            {item.res_id for item in items} - {None},
+            {item.external_id for item in items} - {None},
+        )
+        pairs = {
+            coupling: (coupling.res_id, coupling.external_id) for coupling in couplings
+        }
+        res_ids, external_ids = (
+            {pair[side] for pair in pairs.values()} for side in (0, 1)
+        )
+        return [
+            item
+            for item in items
+            if (
+                pairs.get(item.coupling) == (item.res_id, item.external_id)
+                if item.coupling
+                else item.res_id not in res_ids and item.external_id not in external_ids
+            )
+        ]
+
+    @api.model
     def _read_rows(self, session, items):
         columns = session.columns
         outcomes = session.client.batch(

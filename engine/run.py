@@ -294,6 +294,7 @@ class IntegrationRun(models.AbstractModel):
         if capture._fetch(session, items):
             # Dataverse took its time: look at Odoo as it is now.
             self._commit(session)
+            items = capture._as_before(session, items)
         capture._observe(session, items)
         self.env["integration.engine.audit"]._find_answers(session, items)
         self.env["integration.engine.plan"]._plan(session, items)

@@ -65,6 +65,57 @@ class TestMergedInOdoo(ReappearCase):
         self.assertTrue(self.coupled(winner))
         self.assertQuiet()
 
+    def while_a_row_is_read(self, deed):
+        """Let somebody do something while the next run asks Dataverse."""
+        capture = self.env.registry["integration.engine.capture"]
+        fetch, deeds = capture._fetch, [deed]
+
+        def fetch_slowly(engine, session, items):
+            fetch(engine, session, items)
+            while deeds:
+                deeds.pop()()
+            return True
+
+        return patch.object(capture, "_fetch", fetch_slowly)
+
+    def test_a_merge_while_the_row_is_read(self):
+        """The row follows to the record that stays: the other does not come back."""
+        self.customers.write(
+            {"deletion_policy": "restore", "update_conflict_policy": "get"}
+        )
+        loser, row_id = self.pair("Loser")
+        winner = self.company("Winner")
+        self.customers.synch_only_coupled = True
+        self.person.write("account", row_id, telephone1="1")
+        with self.while_a_row_is_read(lambda: self.merge(loser, winner)):
+            counters = self.synchronize(self.customers)
+        self.assertEqual(counters["inserted"], 0)
+        self.assertEqual(self.coupled(winner), row_id)
+        self.assertEqual(winner.phone, "1")
+        self.assertFalse(self.env["res.partner"].search([("name", "=", "Loser")]))
+        self.assertQuiet()
+
+    def test_a_coupling_deleted_while_the_row_is_read(self):
+        partner, row_id = self.pair(telephone1="1")
+        self.person.write("account", row_id, telephone1="2")
+        with self.while_a_row_is_read(partner.coupling_ids._uncouple):
+            counters = self.synchronize(self.customers)
+        self.assertEqual((counters["state"], counters["failed"]), ("done", 0))
+        self.assertEqual(partner.phone, "1")
+        self.assertFalse(partner.coupling_ids)
+
+    def test_a_record_coupled_while_the_row_is_read(self):
+        row_id = self.person.create("account", name="Acme", telephone1="1")
+        partner = self.company("Another name", phone="2")
+        vals = {"res_id": partner.id, "external_id": row_id}
+        couplings = self.env["integration.coupling"]
+        with self.while_a_row_is_read(
+            lambda: couplings._insert(self.customers, [vals])
+        ):
+            counters = self.synchronize(self.customers)
+        self.assertEqual((counters["state"], counters["inserted"]), ("done", 0))
+        self.assertEqual(self.coupled(partner), row_id)
+
     def test_only_the_loser_is_coupled(self):
         """Its row belongs to the record that stays."""
         loser, row_id = self.pair("Loser", telephone1="1")
