@@ -231,7 +231,54 @@ class IntegrationPush(models.AbstractModel):
         created |= self.env["integration.engine.stepwise"]._send(
             session, [(item, todo) for item, todo in steps if todo is not None]
         )
+        new = [item for item in writing if item.action in WRITES]
+        confirmed = self._confirmed(
+            session,
+            [item.external_id for item in new],
+            [created[id(item)] for item in new],
+        )
+        created |= {
+            id(item): outcome for item, outcome in zip(new, confirmed, strict=True)
+        }
         return [(item, created[id(item)]) for item in writing]
+
+    @api.model
+    def _confirmed(self, session, external_ids, outcomes):
+        """Outcomes of creates, where a refusal says that there is no such row.
+
+        What was refused may have been a repetition: of a request that made the row, and
+        whose answer got lost.
+        """
+        refused = {
+            id_: outcome.error
+            for id_, outcome in zip(external_ids, outcomes, strict=True)
+            if outcome.error
+            and outcome.error.sent
+            and outcome.error.kind not in ("transient", "throttle", "auth")
+            and outcome.error.name != "DuplicateRecord"
+        }
+        if not refused:
+            return outcomes
+        key = [session.table.primary_id]
+        found = self.env["integration.engine.bulk"]._batch(
+            session,
+            [dataverse.batch.retrieve(session.table, id_, key) for id_ in refused],
+            begun=True,
+        )
+        now = dict(zip(refused, found, strict=True))
+        return [
+            self._made_sure(outcome, now[id_]) if id_ in now else outcome
+            for id_, outcome in zip(external_ids, outcomes, strict=True)
+        ]
+
+    @api.model
+    def _made_sure(self, outcome, found):
+        if found.row:
+            error = dataverse.DataverseError("DuplicateRecord", sent=True)
+            return dataverse.Outcome(error=error)
+        if found.error.kind in ("transient", "throttle", "auth"):
+            return found  # nobody knows yet
+        return outcome
 
     @api.model
     def _values(self, session, item):
@@ -509,6 +556,9 @@ class IntegrationPush(models.AbstractModel):
                 )
                 for coupling in couplings
             ]
+        )
+        outcomes = self._confirmed(
+            session, [coupling.external_id for coupling in couplings], outcomes
         )
         for coupling, outcome in zip(couplings, outcomes, strict=True):
             reserved = coupling.reserved

@@ -323,15 +323,16 @@ class IntegrationUndo(models.AbstractModel):
         )
         # The identity is known before the request, as that of any new row.
         run._commit(session)
-        (outcome,) = session.client.batch(
+        outcomes = session.client.batch(
             [dataverse.batch.create(session.table, row_id, given, session.columns)]
         )
+        (outcome,) = push._confirmed(session, [row_id], outcomes)
         log = self.env["integration.change"]
-        if outcome.error is not None:
+        if outcome.error and outcome.error.name != "DuplicateRecord":
             if outcome.error.kind != "transient":
                 log._refused([sent])
             return self.env["integration.engine.gateway"]._sentence(outcome.error)
-        values = self.env["integration.engine.records"]._canonical_row(
+        values = outcome.row and self.env["integration.engine.records"]._canonical_row(
             session, outcome.row.values
         )
         log._arrived({sent: values})

@@ -854,6 +854,53 @@ class TestTroubles(ErrorCase):
         )
         self.assertQuiet()
 
+    def test_a_repeated_create_is_refused(self):
+        """The first request made the row: there is none besides it, ever."""
+        company, error = self.break_create("after")
+        reserved = self.coupled(company)
+        self.faults({"in_batch": True, "then": {"status": 500}})
+        self.run_scheduled()
+        self.assertEqual(error.state, "resolved")
+        self.assertEqual(list(self.person.all("account")), [reserved])
+        self.assertEqual(self.coupled(company), reserved)
+        self.assertQuiet()
+
+    def test_a_create_is_repeated_at_once_and_refused(self):
+        """The same within one run, as a request without an answer is sent again."""
+        company = self.company()
+        create = {"body": r"If-None-Match: \*", "path": r"^\$batch"}
+        refusal = {"status": 403, "code": "0x80040220"}
+        self.faults(
+            {**create, "then": {"drop": "after"}},
+            {"in_batch": True, "method": "PATCH", "nth": 2, "then": refusal},
+        )
+        self.run_scheduled()
+        self.faults()
+        self.run_scheduled()
+        ((row_id, _row),) = self.person.all("account").items()
+        self.assertEqual(self.coupled(company), row_id)
+        self.assertFalse(self.errors())
+        self.assertQuiet()
+
+    def test_a_create_is_refused_and_nobody_can_say_more(self):
+        """While it is not known whether there is a row, none is made besides."""
+        company = self.company()
+        self.faults(
+            {"in_batch": True, "method": "PATCH", "then": {"status": 500}},
+            {
+                "in_batch": True,
+                "method": "GET",
+                "count": None,
+                "then": {"status": 503},
+            },
+        )
+        self.run_scheduled()
+        self.assertTrue(company.coupling_ids.reserved)
+        reserved = self.coupled(company)
+        self.faults()
+        self.run_scheduled()
+        self.assertEqual(list(self.person.all("account")), [reserved])
+
     def test_an_answer_that_is_missing_in_the_batch_is_no_refusal(self):
         company = self.company()
         self.faults({"path": r"^\$batch", "then": {"parts": "missing"}})

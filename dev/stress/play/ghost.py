@@ -240,12 +240,15 @@ class Ghost:
                 self.touched(side, birth)
 
     def decided(self, cards: list[Card]) -> None:
-        """Somebody looked at both sides of a conflict and chose one of them."""
-        for card in cards:
+        """Somebody looked at both sides of a conflict and chose one of them.
+
+        :param cards: the record and the row
+        """
+        for side, card in zip((ODOO, DATAVERSE), cards, strict=True):
             self.seen_over |= set(card.values.values())
-            if card.key in self.merged_rows:
+            if not card.active:
                 # It rests, and so may what is coupled to it.
-                self.archived.add((DATAVERSE, card.birth))
+                self.archived.add((side, card.birth))
         # What was chosen must stay, but which side wins field by field is checked by
         # the comparison of both sides.
 

@@ -207,8 +207,7 @@ class Histories(RuleBasedStateMachine):
         self._as_administrator(lambda m: m.connection_id.action_disconnect())
         self._people_work(deeds)
         self._run(BOTH, [], [])
-        self._as_administrator(lambda m: m.connection_id.action_connect())
-        self._tell("the connection is on again")
+        self._connect()
 
     @rule(which=_NUMBERS, side=st.sampled_from(["send", "get"]), inside=INSIDE)
     def resolve_a_conflict(self, which, side, inside):
@@ -375,6 +374,9 @@ class Histories(RuleBasedStateMachine):
             + ", ".join(f"{k}: {v}" for k, v in counters.items() if v and k != "kind")
         )
         self.ghost.check_step(before)
+        if list(faults.values()).count("unauthorized") > 1:
+            # Refused twice in a row, the connection waits for an administrator.
+            self._connect()
         if not inside and not faults and counters.get("state") == "done":
             self.ghost.settled()
 
@@ -394,6 +396,10 @@ class Histories(RuleBasedStateMachine):
         if "deletion_policy" in vals:
             self.ghost.deletion_policies.add(vals["deletion_policy"])
         self._as_administrator(lambda mappings: mappings.write(vals) and None)
+
+    def _connect(self):
+        self._as_administrator(lambda m: m.connection_id.action_connect())
+        self._tell("the connection is on again")
 
     def _as_administrator(self, deed):
         with self.world.environment() as env:
