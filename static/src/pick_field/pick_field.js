@@ -42,6 +42,8 @@ export class DataversePickField extends Component {
     }
 
     async load(term) {
+        // What was chosen just before may still be on its way into the record.
+        await this.props.record.model.mutex.getUnlockedDef();
         const { data, _parentRecord } = this.props.record;
         const mapping = _parentRecord ? _parentRecord.data : data;
         const found = await this.orm.call("integration.field.mapping", "pick_list", [
