@@ -412,8 +412,7 @@ class IntegrationPlan(models.AbstractModel):
         skipped = self.env["integration.engine.records"]._skipped_fields(session, odoo)
         taking_part = session.schema.without(skipped)
         for group in session.schema.groups:
-            known = base.knows(group) or base.is_apart(group)
-            if group not in taking_part and known:
+            if group not in taking_part:
                 base = base.apart(group, odoo)
         return base
 

@@ -94,6 +94,29 @@ class TestPartner(DataverseCase):
         )
         self.assertQuiet()
 
+    def test_one_that_was_made_below_a_company_has_its_own_address_when_it_leaves(self):
+        """Nobody ever compared the address: it is read once it counts."""
+        for city in (None, "Odense"):
+            _above, row_above = self.pair("Above", address1_city=city)
+            row = self.person.create(
+                "account",
+                name="Made below",
+                address1_city="Vejle",
+                parentaccountid=f"account({row_above})",
+            )
+            self.synchronize()
+            partner = self.partner_of(row)
+            self.assertEqual(partner.city or None, city)
+            self.person.write("account", row, parentaccountid=None)
+            self.synchronize()
+            self.assertFalse(partner.parent_id)
+            self.assertEqual(partner.city, "Vejle")
+            self.assertEqual(
+                self.person.read("account", row, "address1_city"),
+                {"address1_city": "Vejle"},
+            )
+            self.assertQuiet()
+
     def test_the_address_of_the_company_above_is_not_sent_for_one_that_left(self):
         partner, row, _above, _row_above = self.group(address1_city="Odense")
         self.synchronize()
