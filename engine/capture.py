@@ -462,7 +462,9 @@ class IntegrationCapture(models.AbstractModel):
         if item.seen_dataverse:
             if item.dataverse is not None:
                 item.name = item.dataverse.get(session.table.primary_name)
-                item.merged_into = guid_in(item.dataverse.get(MASTER))
+                if item.dataverse.get("statecode") != 0:
+                    # Of a row that is used again nothing says that it was merged.
+                    item.merged_into = guid_in(item.dataverse.get(MASTER))
                 item.dataverse = self.env["integration.engine.records"]._canonical_row(
                     session, item.dataverse
                 )

@@ -107,8 +107,7 @@ class IntegrationReappear(models.AbstractModel):
         for item in items:
             if not item.coupling:
                 continue
-            reserved = item.coupling.reserved
-            if item.merged_into and not item.gone_dataverse and not reserved:
+            if self._is_merged(session, item):
                 self._merged(session, item)
                 taken_over.add(item.merged_into)
             else:
@@ -117,6 +116,20 @@ class IntegrationReappear(models.AbstractModel):
             if not item.coupling and item.external_id in taken_over:
                 item.action = "again"
         return others
+
+    @api.model
+    def _is_merged(self, session, item):
+        """Whether the record of an item follows to another row.
+
+        Rows that name one another, as one was merged into the other and later the other
+        way round, are no reason to go on for ever.
+        """
+        return (
+            item.merged_into
+            and item.merged_into not in session.left_rows
+            and not item.gone_dataverse
+            and not item.coupling.reserved
+        )
 
     @api.model
     def _merged(self, session, item):
@@ -133,6 +146,7 @@ class IntegrationReappear(models.AbstractModel):
         )
         graves = self.env["integration.tombstone"]
         if not taken:
+            session.left_rows.add(item.external_id)
             graves._bury_row(session.mapping, item.external_id, "merged")
             item.coupling.write({"external_id": item.merged_into, "etag": False})
             self.env["integration.inbox"]._put_hints(

@@ -182,6 +182,36 @@ class TestMergedInDataverse(ReappearCase):
         )
         self.assertQuiet()
 
+    def use_again(self, row_id, state=0):
+        self.person.write("account", row_id, statecode=state, statuscode=1 + state)
+
+    def test_a_merged_row_that_is_used_again_keeps_its_record(self):
+        partner, loser = self.pair("Loser", telephone1="1")
+        self.customers.synch_only_coupled = True
+        self.merge(loser, self.person.create("account", name="Winner"))
+        self.use_again(loser)
+        self.person.write("account", loser, telephone1="3")
+        self.synchronize(self.customers)
+        self.assertEqual(self.coupled(partner), loser)
+        self.assertEqual((partner.phone, partner.active), ("3", True))
+        self.assertQuiet()
+
+    def test_rows_that_were_merged_into_one_another(self):
+        """Each names the other, and none is in use: the run ends all the same."""
+        partner, first = self.pair("First")
+        self.customers.synch_only_coupled = True
+        second = self.person.create("account", name="Second")
+        self.merge(first, second)
+        self.use_again(first)
+        self.merge(second, first)
+        self.use_again(first, state=1)
+        self.simulator.control("DELETE", "requests")
+        self.synchronize(self.customers)
+        self.assertLess(len(self.simulator.control("GET", "requests")), 15)
+        self.assertIn(self.coupled(partner), (first, second))
+        self.assertFalse(partner.active)
+        self.assertQuiet()
+
     def test_the_row_that_stays_is_as_new_as_the_merge(self):
         """Both arrive together: the record follows, and none is created besides."""
         partner, loser = self.pair("Loser", telephone1="1")
