@@ -126,7 +126,7 @@ class IntegrationReappear(models.AbstractModel):
         """
         return (
             item.merged_into
-            and item.merged_into not in session.left_rows
+            and (item.coupling, item.merged_into) not in session.followed
             and not item.gone_dataverse
             and not item.coupling.reserved
         )
@@ -146,7 +146,7 @@ class IntegrationReappear(models.AbstractModel):
         )
         graves = self.env["integration.tombstone"]
         if not taken:
-            session.left_rows.add(item.external_id)
+            session.followed.add((item.coupling, item.external_id))
             graves._bury_row(session.mapping, item.external_id, "merged")
             item.coupling.write({"external_id": item.merged_into, "etag": False})
             self.env["integration.inbox"]._put_hints(

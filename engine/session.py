@@ -16,7 +16,7 @@ class Session:
     ``only`` limits the run to some records: ``(res_ids, external_ids)``.
     ``known`` maps references (``table(guid)``) to the ids of the coupled records.
     ``gone``: GUIDs of rows that others should point to, and that are deleted.
-    ``left_rows``: GUIDs of merged rows whose records followed to others.
+    ``followed``: pairs of a coupling and the GUID of a merged row that it left.
     ``stopped_by``: the answer to one row that concerns the whole connection.
     ``match``: look for a counterpart before creating. ``patient``: a record that refers
     to another one waits for it to be created, so that it is created complete.
@@ -56,7 +56,7 @@ class Session:
     wanted: set = field(default_factory=set)
     asked: set = field(default_factory=set)
     gone: set = field(default_factory=set)
-    left_rows: set = field(default_factory=set)
+    followed: set = field(default_factory=set)
     out_of_time: bool = False
     stopped_by: Exception | None = None
     counts: Counter = field(default_factory=Counter)

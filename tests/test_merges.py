@@ -212,6 +212,29 @@ class TestMergedInDataverse(ReappearCase):
         self.assertFalse(partner.active)
         self.assertQuiet()
 
+    def test_rows_that_were_merged_one_after_the_other(self):
+        """The last one has one record; the other is left as it is, and people know."""
+        records, rows = [], []
+        for name in ("First", "Second"):
+            partner, row_id = self.pair(name)
+            records.append(partner)
+            rows.append(row_id)
+        self.customers.synch_only_coupled = True
+        last = self.person.create("account", name="Last")
+        self.merge(*rows)
+        self.merge(rows[1], last)
+        # The second one is looked at first.
+        self.env["integration.inbox"]._put_hints(
+            self.customers, external_ids=reversed(rows)
+        )
+        self.synchronize(self.customers)
+        self.assertEqual(
+            [record.coupling_ids.external_id for record in records].count(last), 1
+        )
+        self.assertTrue(all(record.active for record in records))
+        self.assertEqual(self.open_errors().mapped("code"), ["merged"])
+        self.assertQuiet()
+
     def test_the_row_that_stays_is_as_new_as_the_merge(self):
         """Both arrive together: the record follows, and none is created besides."""
         partner, loser = self.pair("Loser", telephone1="1")
