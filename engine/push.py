@@ -320,6 +320,7 @@ class IntegrationPush(models.AbstractModel):
     @api.model
     def _settle(self, session, outcomes):
         """Remember what became of the requests. Does not commit."""
+        self._let_go([item for item, _outcome in outcomes])
         self.env["integration.engine.audit"]._log_answers(session, outcomes)
         for item, outcome in outcomes:
             if outcome.error is None:
@@ -337,9 +338,20 @@ class IntegrationPush(models.AbstractModel):
             [
                 item.coupling
                 for item, outcome in outcomes
-                if item.action in WRITES and outcome.error is None
+                if item.action in WRITES and outcome.error is None and item.coupling
             ],
         )
+
+    @api.model
+    def _let_go(self, items):
+        """Forget the couplings that are gone: while Dataverse was asked somebody may
+        have merged the record into another one, or uncoupled it."""
+        coupled = [item for item in items if item.coupling]
+        ids = [item.coupling.id for item in coupled]
+        there = self.env["integration.coupling"].browse(ids).exists()
+        for item in coupled:
+            if item.coupling not in there:
+                item.coupling = None
 
     @api.model
     def _succeeded(self, session, item, row):
@@ -436,7 +448,9 @@ class IntegrationPush(models.AbstractModel):
         if creating and error.name == "DuplicateRecord":
             # Our own earlier request arrived after all: the GUID is ours alone.
             item.action = "again"
-            return self._adopt(session, item.coupling, item.coupling.reserved)
+            if item.coupling:
+                self._adopt(session, item.coupling, item.coupling.reserved)
+            return None
         if error.name == "ObjectDoesNotExist" and error.kind == "dependency":
             # Another row than this one, to which it shall point.
             session.gone.add(error.facts["id"].lower())
@@ -485,7 +499,9 @@ class IntegrationPush(models.AbstractModel):
     @api.model
     def _withdraw(self, session, item):
         """A new row was refused: leave the coupling as it was before the attempt."""
-        if item.former:
+        if not item.coupling:
+            item.external_id = None
+        elif item.former:
             self.env["integration.tombstone"]._forget(
                 session.mapping, [item.res_id], [item.former["external_id"]]
             )

@@ -95,6 +95,49 @@ class TestMergedInOdoo(ReappearCase):
         self.assertFalse(self.env["res.partner"].search([("name", "=", "Loser")]))
         self.assertQuiet()
 
+    def while_a_row_is_written(self, deed):
+        """Let somebody do something before the answer to a request arrives."""
+        push = self.env.registry["integration.engine.push"]
+        send, deeds = push._send, [deed]
+
+        def send_slowly(engine, session, items):
+            outcomes = send(engine, session, items)
+            while deeds:
+                deeds.pop()()
+            return outcomes
+
+        return patch.object(push, "_send", send_slowly)
+
+    def test_a_merge_while_the_row_is_written(self):
+        loser, loser_row = self.pair("Loser")
+        winner, winner_row = self.pair("Winner")
+        loser.phone = "1"
+        with self.while_a_row_is_written(lambda: self.merge(loser, winner)):
+            counters = self.synchronize(self.customers)
+        self.assertEqual((counters["state"], counters["modified"]), ("done", 1))
+        self.synchronize(self.customers)
+        self.assertEqual(self.coupled(winner), winner_row)
+        for row_id in (loser_row, winner_row):
+            self.assertEqual(
+                self.person.read("account", row_id, "telephone1"), {"telephone1": "1"}
+            )
+        self.assertQuiet()
+
+    def test_a_coupling_deleted_while_its_row_is_made(self):
+        """Whatever becomes of the request, the run goes on."""
+        refusal = {"column": "name", "reject": "No."}
+        for number, rules in enumerate([(), ({"table": "account", **refusal},)]):
+            self.simulator.rules("plug-ins", *rules)
+            partner = self.company(f"Made {number}")
+            with self.while_a_row_is_written(
+                lambda partner=partner: partner.coupling_ids._uncouple()
+            ):
+                counters = self.synchronize(self.customers)
+            self.assertIn(counters["state"], ("done", "partial"), counters["message"])
+            self.assertFalse(partner.coupling_ids)
+        self.simulator.rules("plug-ins")
+        self.assertEqual(self.synchronize(self.customers)["inserted"], 0)
+
     def test_a_coupling_deleted_while_the_row_is_read(self):
         partner, row_id = self.pair(telephone1="1")
         self.person.write("account", row_id, telephone1="2")

@@ -151,11 +151,12 @@ class Ghost:
             self.excused |= gone
         self.seen_over |= visible
 
-    def restored(self, side: str, birth: str, values: dict[str, str]) -> None:
+    def restored(self, side: str, card: Card, values: dict[str, str]) -> None:
         """Somebody took a record out of the bin: the other side's may return too."""
-        self.deleted.discard((side, birth))
-        self.excused.add((OTHER[side], birth))
-        self._wrote(side, birth, values)
+        self.deleted.discard((side, card.birth))
+        self.excused.add((OTHER[side], card.birth))
+        self.merged_rows.pop(card.key, None)
+        self._wrote(side, card.birth, values)
 
     def merged(
         self, side: str, loser: Card, winner: Card, after: Card, above: Card | None
@@ -450,6 +451,8 @@ class Ghost:
             before = self.watch()
             counters = world.synchronize(tables)
             self.check_step(before)
+            if world.accept_restored():
+                counters = world.synchronize(tables)
             if counters["state"] == "failed":
                 raise Broken(f"I6 a quiet run failed: {counters['message']}")
             names = ("inserted", "modified", "deleted", "coupled", "uncoupled")
@@ -490,12 +493,19 @@ class Ghost:
         lost -= {
             value
             for value in lost
-            if self._kin(self.written[value]) & gone
-            and self.field_of[value] in self.unmapped
+            if self._kin(self.written[value]) & gone and self._was_apart(value)
         }
         if lost:
             named = {value: self.written[value] for value in sorted(lost)}
             raise Broken(f"I1 lost: {named}")
+
+    def _was_apart(self, value: str) -> bool:
+        """Whether the field once took no part, as the address below a company."""
+        field = self.field_of[value]
+        births = self._kin(self.written[value])
+        return field in self.unmapped or (
+            field in ADDRESS and any(self.above[birth] for birth in births)
+        )
 
     def _check_pairs(self, cards: dict[str, dict[Any, Card]]) -> None:
         """What is said to be in sync is there on both sides, and the same."""

@@ -157,7 +157,7 @@ class Histories(RuleBasedStateMachine):
             self.world.tick()
         elif kind == "link":
             self._tell("the delta links expire")
-            self.world.simulator.control("POST", "delta-tokens/expire")
+            self.world.expire_links()
         elif kind == "compare":
             self._tell("a full synchronization is asked for")
             self._as_administrator(lambda m: m._request_full_synchronization())
@@ -377,6 +377,8 @@ class Histories(RuleBasedStateMachine):
         if list(faults.values()).count("unauthorized") > 1:
             # Refused twice in a row, the connection waits for an administrator.
             self._connect()
+        if self.world.accept_restored():
+            self._tell("an administrator says that nothing was restored")
         if not inside and not faults and counters.get("state") == "done":
             self.ghost.settled()
 

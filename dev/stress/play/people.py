@@ -249,7 +249,7 @@ class People:
             )
         )
         del self._bin[card.key]
-        self.ghost.restored(DATAVERSE, card.birth, values)
+        self.ghost.restored(DATAVERSE, card, values)
         return f"{card.birth} {values}"
 
     def _deleted(self, side: str, before: list[Card]) -> str:

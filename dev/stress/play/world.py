@@ -205,7 +205,7 @@ class World:
         """Empty both sides; everything random in the process comes from the seed."""
         draw = random.Random(seed)
         uuid.uuid4 = lambda: uuid.UUID(int=draw.getrandbits(128), version=4)
-        self.running = self._occupied = False
+        self.running = self._occupied = self.expired = False
         self.inside, self.faults, self.versions = {}, {}, {}
         self.trace = hashlib.sha256()
         self.sent = self.requests = 0
@@ -330,6 +330,24 @@ class World:
                 " paused_until - make_interval(hours => %s)",
                 [hours],
             )
+
+    def expire_links(self) -> None:
+        """No change link is worth anything from now on."""
+        self.simulator.control("POST", "delta-tokens/expire")
+        self.expired = True
+
+    def accept_restored(self) -> bool:
+        """An administrator goes on where Dataverse looks older than it was.
+
+        It may, where the newest row was deleted and the link that would tell of it
+        had expired: then nobody can know better, and the connection waits for them.
+        """
+        with self.environment() as env:
+            connection = env["integration.connection"].browse(self.connection_id)
+            wrong = self.expired and connection.safe_mode == "restored"
+            if wrong:
+                connection.action_review_differences()
+            return wrong
 
     # -- what people see --------------------------------------------------------------
 
