@@ -135,6 +135,13 @@ class Ghost:
             births |= {b for b, key in self.merged_away.items() if key == card.key}
             for birth in births:
                 self.merged_away.pop(birth, None)
+        else:
+            # Of what was merged into it nothing is left to say so: it only rests.
+            self.archived |= {
+                (side, self.born[key])
+                for key, winner in self.merged_rows.items()
+                if winner == card.key
+            }
         gone = {(side, birth) for birth in births}
         self.deleted |= gone
         self.removals |= gone
@@ -168,11 +175,15 @@ class Ghost:
         """
         kin = self._kin(loser.birth) | self._kin(winner.birth)
         self.kin |= dict.fromkeys(kin, kin)
+        replaced = self.seen_over.copy()
         for old, new in zip(winner.values.values(), after.values.values(), strict=True):
             if old != new:
                 self.seen_over.add(old)
         # What the winner had already is worth what it was before.
         chosen = set(after.values.values()) - set(winner.values.values()) - {""}
+        if side == ODOO:
+            # Odoo itself fills what is empty: it is worth what it was before.
+            chosen -= replaced
         if side == ODOO and above:
             # Nobody chose what Odoo takes from the company above.
             chosen -= {above.values.get(field) for field in ADDRESS}
@@ -190,6 +201,7 @@ class Ghost:
         else:
             # The row only rests, with all its values.
             self.merged_rows[loser.key] = winner.key
+            self.born[loser.key] = loser.birth
             self.merged_there |= {loser.birth, winner.birth}
         self.seen_over -= chosen
         for birth in kin:
