@@ -5,8 +5,7 @@ from functools import partial
 from odoo import api, fields, models
 
 from .. import dataverse, sync
-from .records import guid_in
-from .schema import MASTER
+from .records import master_of
 from .session import Item
 
 # Every journal row becomes one inbox row a mapping: this bounds one statement.
@@ -462,9 +461,7 @@ class IntegrationCapture(models.AbstractModel):
         if item.seen_dataverse:
             if item.dataverse is not None:
                 item.name = item.dataverse.get(session.table.primary_name)
-                if item.dataverse.get("statecode") != 0:
-                    # Of a row that is used again nothing says that it was merged.
-                    item.merged_into = guid_in(item.dataverse.get(MASTER))
+                item.merged_into = master_of(item.dataverse)
                 item.dataverse = self.env["integration.engine.records"]._canonical_row(
                     session, item.dataverse
                 )

@@ -8,6 +8,7 @@ from odoo.fields import Command, Domain
 from .. import sync
 from .geography import GEOGRAPHY
 from .pairing import UNCOUPLED
+from .schema import MASTER
 
 
 class IntegrationRecords(models.AbstractModel):
@@ -295,6 +296,17 @@ class IntegrationRecords(models.AbstractModel):
 def guid_in(reference):
     """The GUID in ``table(guid)``; nothing in nothing."""
     return reference and reference.partition("(")[2].rstrip(")")
+
+
+def master_of(row):
+    """The GUID of the row that this one was merged into.
+
+    Of a row that is used again nothing says that it was merged.
+
+    :param row: values of columns as Dataverse gives them, *statecode* and *masterid*
+        among them
+    """
+    return guid_in(row.get(MASTER)) if row.get("statecode") != 0 else None
 
 
 def _id_in(reference):

@@ -9,6 +9,7 @@ import uuid
 from odoo import api, models
 
 from .. import dataverse, sync
+from .records import master_of
 from .run import CHUNK
 from .session import Item
 
@@ -106,6 +107,7 @@ class IntegrationUndo(models.AbstractModel):
             row = found.get(change.external_id)
             if row is not None:
                 item.dataverse, item.etag = self._now(session, row), row.etag
+                item.merged_into = master_of(row.values)
             plan = getattr(self, f"_plan_{change.action}")
             note = plan(session, item, creates)
             if note:
@@ -165,6 +167,8 @@ class IntegrationUndo(models.AbstractModel):
         now = self._standing(session, item)
         if now is None:
             return self.env._("The record is gone.")
+        if item.merged_into:
+            return self.env._("It was merged into another record since.")
         item.groups = session.schema.groups
         images = self.env["integration.engine.images"]
         lost = images._not_kept(session, change.before or {}, change.side)

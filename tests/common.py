@@ -122,6 +122,21 @@ class Person:
         """Delete a row."""
         self._do(dataverse.batch.delete(self._table(table_name), row_id))
 
+    def merge(self, table_name, loser, winner, /, **content):
+        """Merge a row into another one, which gets this content from it."""
+        table = self._table(table_name)
+        entity = {"@odata.type": f"Microsoft.Dynamics.CRM.{table_name}"}
+        self.client.request(
+            "POST",
+            "Merge",
+            body={
+                "Target": {table.primary_id: winner, **entity},
+                "Subordinate": {table.primary_id: loser, **entity},
+                "UpdateContent": {**content, **entity},
+                "PerformParentingChecks": False,
+            },
+        )
+
     def read(self, table_name, row_id, *columns):
         """The plain values of some columns of a row, as a dict."""
         row = self.client.retrieve(self._table(table_name), row_id, columns)

@@ -190,34 +190,13 @@ class TestMergedInOdoo(ReappearCase):
 
 @tagged("post_install", "-at_install")
 class TestMergedInDataverse(ReappearCase):
-    def merge(self, loser, winner, **content):
-        self.person.client.request(
-            "POST",
-            "Merge",
-            body={
-                "Target": {
-                    "accountid": winner,
-                    "@odata.type": "Microsoft.Dynamics.CRM.account",
-                },
-                "Subordinate": {
-                    "accountid": loser,
-                    "@odata.type": "Microsoft.Dynamics.CRM.account",
-                },
-                "UpdateContent": {
-                    "@odata.type": "Microsoft.Dynamics.CRM.account",
-                    **content,
-                },
-                "PerformParentingChecks": False,
-            },
-        )
-
     def test_only_the_loser_is_coupled(self):
         """The record follows to the row that stays, and is not archived."""
         partner, loser = self.pair("Loser", telephone1="1")
         self.customers.synch_only_coupled = True
         winner = self.person.create("account", name="Winner", telephone1="2")
         self.synchronize(self.customers)
-        self.merge(loser, winner)
+        self.person.merge("account", loser, winner)
         self.synchronize(self.customers)
         self.assertEqual(self.coupled(partner), winner)
         self.assertEqual(
@@ -231,7 +210,8 @@ class TestMergedInDataverse(ReappearCase):
     def test_a_merged_row_that_is_used_again_keeps_its_record(self):
         partner, loser = self.pair("Loser", telephone1="1")
         self.customers.synch_only_coupled = True
-        self.merge(loser, self.person.create("account", name="Winner"))
+        winner = self.person.create("account", name="Winner")
+        self.person.merge("account", loser, winner)
         self.use_again(loser)
         self.person.write("account", loser, telephone1="3")
         self.synchronize(self.customers)
@@ -244,9 +224,9 @@ class TestMergedInDataverse(ReappearCase):
         partner, first = self.pair("First")
         self.customers.synch_only_coupled = True
         second = self.person.create("account", name="Second")
-        self.merge(first, second)
+        self.person.merge("account", first, second)
         self.use_again(first)
-        self.merge(second, first)
+        self.person.merge("account", second, first)
         self.use_again(first, state=1)
         self.simulator.control("DELETE", "requests")
         self.synchronize(self.customers)
@@ -264,8 +244,8 @@ class TestMergedInDataverse(ReappearCase):
             rows.append(row_id)
         self.customers.synch_only_coupled = True
         last = self.person.create("account", name="Last")
-        self.merge(*rows)
-        self.merge(rows[1], last)
+        self.person.merge("account", *rows)
+        self.person.merge("account", rows[1], last)
         # The second one is looked at first.
         self.env["integration.inbox"]._put_hints(
             self.customers, external_ids=reversed(rows)
@@ -282,7 +262,7 @@ class TestMergedInDataverse(ReappearCase):
         """Both arrive together: the record follows, and none is created besides."""
         partner, loser = self.pair("Loser", telephone1="1")
         winner = self.person.create("account", name="Winner", telephone1="2")
-        self.merge(loser, winner)
+        self.person.merge("account", loser, winner)
         counters = self.synchronize(self.customers)
         self.assertEqual((counters["inserted"], counters["failed"]), (0, 0))
         self.assertEqual(self.coupled(partner), winner)
@@ -293,7 +273,7 @@ class TestMergedInDataverse(ReappearCase):
     def test_both_are_coupled(self):
         partner, loser = self.pair("Loser")
         other, winner = self.pair("Winner")
-        self.merge(loser, winner)
+        self.person.merge("account", loser, winner)
         counters = self.synchronize(self.customers)
         self.assertEqual(counters["deleted"], 0)
         self.assertTrue(partner.active)
@@ -312,7 +292,7 @@ class TestMergedInDataverse(ReappearCase):
         self.customers.synch_only_coupled = True
         winner = self.person.create("account", name="Winner", telephone1="1")
         partner.phone = "9"
-        self.merge(loser, winner)
+        self.person.merge("account", loser, winner)
         self.synchronize(self.customers)
         self.assertEqual(
             self.person.read("account", winner, "telephone1"), {"telephone1": "9"}

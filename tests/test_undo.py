@@ -275,6 +275,24 @@ class TestUndo(DataverseCase):
         self.assertTrue(other.exists())
         self.assertEqual(len(self.person.all("account", "name")), 1)
 
+    def test_a_row_that_was_merged_since_is_left(self):
+        partner = self.company("Sent")
+        self.synchronize(self.customers)
+        row_id = self.coupled(partner)
+        self.undo()
+        sent = self.last_job().change_ids
+        self.person.write("account", row_id, statecode=0, statuscode=1)
+        winner = self.person.create("account", name="Winner")
+        self.person.merge("account", row_id, winner)
+        self.undo(sent)
+        self.assertEqual(
+            (sent.state, sent.note),
+            ("left", "It was merged into another record since."),
+        )
+        self.assertEqual(
+            self.person.read("account", row_id, "statecode"), {"statecode": 1}
+        )
+
     def test_an_archived_record_comes_back(self):
         partner, row_id = self.pair()
         self.person.delete("account", row_id)
