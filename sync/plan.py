@@ -346,7 +346,9 @@ class FieldPlan:
     def give_up(self, groups: Iterable[Group], base: Base) -> None:
         """Do not pull these groups: Odoo fills them itself with what is pulled besides.
 
-        What a person wrote there in Odoo, and the plan does not push, is a loser.
+        What a person wrote there in Odoo, and the plan does not push, is a loser. What
+        it pushes is the record's own, but nothing that both sides agree on: Odoo shows
+        something else then.
         """
         sent = {group.key for group, agreed in self._agreed if agreed == "pushed"}
         lost = {loser.group for loser in self.losers if loser.side == ODOO}
@@ -354,7 +356,7 @@ class FieldPlan:
         for group in groups:
             for name in group.fields:
                 self.pull.pop(name, None)
-            self._agreed = [pair for pair in self._agreed if pair != (group, "pulled")]
+            self._agreed = [pair for pair in self._agreed if pair[0] != group]
             unseen = (
                 base.changed(group, ODOO, odoo)
                 if base.knows(group)

@@ -94,6 +94,23 @@ class TestPartner(DataverseCase):
         )
         self.assertQuiet()
 
+    def test_what_was_sent_while_it_came_below_a_company_is_its_own(self):
+        """Also when nobody looked at it until it left again."""
+        partner, row = self.pair("Below")
+        above, row_above = self.pair("Above", address1_city="Odense")
+        self.person.write("account", row, parentaccountid=f"account({row_above})")
+        partner.city = "Vejle"
+        self.synchronize()
+        self.assertEqual((partner.parent_id, partner.city), (above, "Odense"))
+        above.unlink()
+        self.synchronize()
+        self.assertFalse(partner.parent_id)
+        self.assertEqual(partner.city, "Vejle")
+        self.assertEqual(
+            self.person.read("account", row, "address1_city"),
+            {"address1_city": "Vejle"},
+        )
+
     def test_one_that_was_made_below_a_company_has_its_own_address_when_it_leaves(self):
         """Nobody ever compared the address: it is read once it counts."""
         for city in (None, "Odense"):
