@@ -165,10 +165,9 @@ class IntegrationUndo(models.AbstractModel):
         """
         change = item.undoes
         now = self._standing(session, item)
-        if now is None:
-            return self.env._("The record is gone.")
-        if item.merged_into:
-            return self.env._("It was merged into another record since.")
+        ended = self._ended(item, now)
+        if ended:
+            return ended
         item.groups = session.schema.groups
         images = self.env["integration.engine.images"]
         lost = images._not_kept(session, change.before or {}, change.side)
@@ -238,8 +237,9 @@ class IntegrationUndo(models.AbstractModel):
         """Archive or delete what was created, if nobody has changed it since."""
         change = item.undoes
         now = self._standing(session, item)
-        if now is None:
-            return self.env._("The record is gone.")
+        ended = self._ended(item, now)
+        if ended:
+            return ended
         if any(now.get(name) != value for name, value in (change.after or {}).items()):
             return self.env._("It was changed since.")
         name, value = ARCHIVED[change.side]
@@ -268,6 +268,15 @@ class IntegrationUndo(models.AbstractModel):
         record = session.records.browse(item.res_id)
         extra = {"active": record.active} if "active" in record._fields else {}
         return {**extra, **item.odoo}
+
+    @api.model
+    def _ended(self, item, now):
+        """Why nothing of a record can be put back, a sentence."""
+        if now is None:
+            return self.env._("The record is gone.")
+        if item.merged_into and item.undoes.side == "dataverse":
+            return self.env._("It was merged into another record since.")
+        return None
 
     # -- what has no counterpart in a run ---------------------------------------------
 
