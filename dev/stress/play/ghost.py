@@ -74,6 +74,8 @@ class Ghost:
         # GUIDs of rows that rest in Dataverse, and of those that took their place.
         self.merged_rows: dict[str, str] = {}
         self.merged_there: set[str] = set()  # births whose rows were merged
+        # Keys of records that took in others, and what they showed after that.
+        self.shown: defaultdict[Any, set[str]] = defaultdict(set)
         # Tokens that somebody wrote, and others whose records came to hold them too.
         self.sharing: defaultdict[str, set[str]] = defaultdict(set)
         # Births, and those of the companies that ever stood above them in Odoo.
@@ -175,6 +177,7 @@ class Ghost:
         """
         kin = self._kin(loser.birth) | self._kin(winner.birth)
         self.kin |= dict.fromkeys(kin, kin)
+        self.shown[winner.key] |= set(after.values.values())
         replaced = self.seen_over.copy()
         for old, new in zip(winner.values.values(), after.values.values(), strict=True):
             if old != new:
@@ -539,10 +542,11 @@ class Ghost:
                 other = row.values[field]
                 if direction is None or value == other:
                     continue
-                target = {"to_integration": other, "from_integration": value}.get(
-                    direction
-                )
-                if target is not None and self._drifted(direction, target):
+                target = {
+                    "to_integration": (DATAVERSE, row.key, other),
+                    "from_integration": (ODOO, odoo.key, value),
+                }.get(direction)
+                if target and self._drifted(*target):
                     continue
                 raise Broken(
                     f"I6 {field} of {odoo.birth}: {value!r} in Odoo, {other!r} in"
@@ -565,10 +569,12 @@ class Ghost:
         if here != there and settings["*"] == "bidirectional":
             raise Broken(f"I6 {odoo} and {row} stand below {above}")
 
-    def _drifted(self, direction: str, value: str) -> bool:
-        """Whether a value of the side that only receives is a person's own."""
-        side = DATAVERSE if direction == "to_integration" else ODOO
-        return not value or self.origin[value] == side
+    def _drifted(self, side: str, key: Any, value: str) -> bool:
+        """Whether a value of the side that only receives is a person's own.
+
+        It is also if somebody merged another record into this one, and left it so.
+        """
+        return not value or self.origin[value] == side or value in self.shown[key]
 
     def _settings(self) -> dict[str, dict[str, str]]:
         """`{table: {field: direction}}`; "*" is the mapping's."""
