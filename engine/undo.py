@@ -79,9 +79,12 @@ class IntegrationUndo(models.AbstractModel):
     def _plan(self, session, changes, creates):
         """Items that put the changes back; what cannot be is marked as left.
 
-        Reads both sides. Recreates what was deleted and couples again on the way.
+        Reads both sides, and commits in between. Recreates what was deleted and couples
+        again on the way.
         """
         found = self._rows(session, changes)
+        # Dataverse took its time: look at Odoo as it is now.
+        self.env["integration.engine.run"]._commit(session)
         couplings = self.env["integration.engine.capture"]._couplings(
             session,
             set(changes.mapped("res_id")) - {0},

@@ -343,6 +343,35 @@ class TestUndo(DataverseCase):
             self.person.read("account", row_id, "telephone1"), {"telephone1": "2"}
         )
 
+    def test_odoo_is_looked_at_after_dataverse_has_answered(self):
+        """In a new transaction: a record may have been merged while it was asked."""
+        self.pair()
+        self.customers.coupling_ids._uncouple()
+        change = self.env["integration.change"].search(
+            [("action", "=", "uncouple")], limit=1
+        )
+        told = []
+
+        def telling(name, word):
+            model, method = name.rsplit(".", 1)
+            model = self.registry[f"integration.engine.{model}"]
+            former = getattr(model, method)
+
+            def tell(*args, **options):
+                told.append(word)
+                return former(*args, **options)
+
+            return patch.object(model, method, tell)
+
+        with (
+            telling("undo._rows", "asked"),
+            telling("run._commit", "committed"),
+            telling("records._read", "read"),
+        ):
+            self.undo(change)
+        asked = told.index("asked")
+        self.assertEqual(told[asked : asked + 3], ["asked", "committed", "read"])
+
     def test_an_undo_can_be_undone(self):
         partner, row_id = self.pair(telephone1="1")
         self.person.write("account", row_id, telephone1="2")
